@@ -1,0 +1,257 @@
+/**
+ * Everything that can change the pool. An event carries all that applying it needs, ids included; the engine adds the time.
+ * Applying one either changes the pool or refuses with a `MeridianError` and changes nothing.
+ */
+import type { CatalogId, CommandId, HostId, TemplateId, Uid, VmId } from "../../shared/ids.ts";
+import type { CachedImage, HostFacts, HostRecord, HostSpec, HostVm } from "./host.ts";
+import type { CatalogRecord, CatalogSpec, TemplateRecord, TemplateSpec } from "./template.ts";
+import type {
+  CommandKind,
+  PendingAction,
+  Resources,
+  Suspect,
+  VmFailure,
+  VmProgress,
+  VmRecord,
+  VmSpec,
+  WantedState,
+} from "./vm.ts";
+
+/** What makes a create idempotent. */
+export interface RequestKey {
+  /** `method/request_id`. */
+  readonly id: string;
+  /** A digest of the request's content. */
+  readonly fingerprint: string;
+}
+
+// --- What clients ask for. An `etag`, where present, must be the resource's; `baseGeneration` is the generation of the
+// --- record that the new spec was derived from.
+
+/** Accepts a VM. With `spec.sourceVm` it is a copy of that VM, which must be stopped. */
+export interface VmCreate {
+  readonly type: "vm-create";
+  readonly id: VmId;
+  readonly uid: Uid;
+  readonly spec: VmSpec;
+  readonly request?: RequestKey;
+}
+export interface VmUpdate {
+  readonly type: "vm-update";
+  readonly id: VmId;
+  readonly etag?: string;
+  readonly baseGeneration: number;
+  readonly spec: VmSpec;
+}
+/** Changes what is wanted of a VM, or asks for a restart or reset. */
+export interface VmWant {
+  readonly type: "vm-want";
+  readonly id: VmId;
+  readonly etag?: string;
+  readonly wanted: WantedState;
+  readonly action?: PendingAction;
+  /** Cut the power (stop, delete). */
+  readonly force: boolean;
+}
+/** Cordon, uncordon and drain are changes of a host's spec too. */
+export interface HostUpdate {
+  readonly type: "host-update";
+  readonly id: HostId;
+  readonly etag?: string;
+  readonly baseGeneration: number;
+  readonly spec: HostSpec;
+}
+export interface HostDelete {
+  readonly type: "host-delete";
+  readonly id: HostId;
+  readonly etag?: string;
+  readonly force: boolean;
+}
+export interface TemplateCreate {
+  readonly type: "template-create";
+  readonly id: TemplateId;
+  readonly uid: Uid;
+  readonly spec: TemplateSpec;
+  readonly request?: RequestKey;
+}
+export interface TemplateUpdate {
+  readonly type: "template-update";
+  readonly id: TemplateId;
+  readonly etag?: string;
+  readonly baseGeneration: number;
+  readonly spec: TemplateSpec;
+}
+export interface TemplateDelete {
+  readonly type: "template-delete";
+  readonly id: TemplateId;
+  readonly etag?: string;
+}
+export interface CatalogCreate {
+  readonly type: "catalog-create";
+  readonly id: CatalogId;
+  readonly uid: Uid;
+  readonly spec: CatalogSpec;
+  readonly request?: RequestKey;
+}
+export interface CatalogUpdate {
+  readonly type: "catalog-update";
+  readonly id: CatalogId;
+  readonly etag?: string;
+  readonly baseGeneration: number;
+  readonly spec: CatalogSpec;
+}
+export interface CatalogDelete {
+  readonly type: "catalog-delete";
+  readonly id: CatalogId;
+  readonly etag?: string;
+}
+
+// --- What hosts tell. All but the first carry the epoch of their session; those of an older session are dropped.
+
+export interface HostUse {
+  readonly inUse: Resources;
+  readonly diskFreeMib: number;
+  readonly diskTotalMib: number;
+  readonly macosGuests: number;
+  readonly conditions: readonly {
+    readonly type: string;
+    readonly holds: boolean;
+    readonly reason: string;
+    readonly message: string;
+  }[];
+}
+export interface HostInventory {
+  /** True: this is everything. False: `vms` are new or changed and `removedIds` are gone. */
+  readonly isWhole: boolean;
+  readonly vms: readonly HostVm[];
+  readonly removedIds: readonly string[];
+  /** Absent: unchanged. */
+  readonly images?: readonly CachedImage[];
+}
+export interface CommandReport {
+  readonly commandId: CommandId;
+  readonly state: "ACCEPTED" | "RUNNING" | "SUCCEEDED" | "FAILED" | "REFUSED";
+  readonly progress?: VmProgress;
+  readonly failure?: {
+    readonly reason: string;
+    readonly message: string;
+    readonly suspect: Suspect;
+    readonly isRetryable: boolean;
+  };
+  /** The VM as it is, if it is there. */
+  readonly vm?: HostVm;
+}
+/** Opens a session: enrols the host if it is new, ends its older session, gives the next epoch. */
+export interface HostConnected {
+  readonly type: "host-connected";
+  readonly id: HostId;
+  /** Taken if the host is new. */
+  readonly uid: Uid;
+  readonly sessionId: string;
+  readonly facts: HostFacts;
+  readonly agentLabels: Readonly<Record<string, string>>;
+  readonly inventory: HostInventory;
+  readonly use: HostUse;
+  /** Ends of commands that the agent still holds. */
+  readonly commands: readonly CommandReport[];
+}
+export interface HostHeard {
+  readonly type: "host-heard";
+  readonly id: HostId;
+  readonly epoch: number;
+  readonly use: HostUse;
+}
+export interface HostInventoried {
+  readonly type: "host-inventoried";
+  readonly id: HostId;
+  readonly epoch: number;
+  readonly inventory: HostInventory;
+}
+export interface CommandReported {
+  readonly type: "command-reported";
+  readonly hostId: HostId;
+  readonly epoch: number;
+  readonly report: CommandReport;
+}
+/** The session is over. */
+export interface HostDisconnected {
+  readonly type: "host-disconnected";
+  readonly id: HostId;
+  readonly epoch: number;
+}
+
+// --- What the planners decide, checked again against the pool as it is when the decision is applied.
+
+/** Reserves a host's capacity for a waiting VM. */
+export interface VmPlaced {
+  readonly type: "vm-placed";
+  readonly id: VmId;
+  readonly host: HostId;
+}
+/** Gives a VM its next command. */
+export interface VmCommanded {
+  readonly type: "vm-commanded";
+  readonly id: VmId;
+  readonly kind: CommandKind;
+  readonly force: boolean;
+}
+/** A VM has failed, or is over without a command: its deadline passed, its host's drain ended it, and so on. */
+export interface VmEnded {
+  readonly type: "vm-ended";
+  readonly id: VmId;
+  readonly failure: Omit<VmFailure, "timeMs">;
+}
+/** Time has passed: whatever was due by now happens. */
+export interface Tick {
+  readonly type: "tick";
+}
+
+export type PoolEvent =
+  | VmCreate
+  | VmUpdate
+  | VmWant
+  | HostUpdate
+  | HostDelete
+  | TemplateCreate
+  | TemplateUpdate
+  | TemplateDelete
+  | CatalogCreate
+  | CatalogUpdate
+  | CatalogDelete
+  | HostConnected
+  | HostHeard
+  | HostInventoried
+  | CommandReported
+  | HostDisconnected
+  | VmPlaced
+  | VmCommanded
+  | VmEnded
+  | Tick;
+
+/** What applying an event answers: the record that it made or changed (as it last was, if it is gone). */
+export interface EventReplies {
+  "vm-create": VmRecord;
+  "vm-update": VmRecord;
+  "vm-want": VmRecord;
+  "host-update": HostRecord;
+  "host-delete": HostRecord;
+  "template-create": TemplateRecord;
+  "template-update": TemplateRecord;
+  "template-delete": TemplateRecord;
+  "catalog-create": CatalogRecord;
+  "catalog-update": CatalogRecord;
+  "catalog-delete": CatalogRecord;
+  "host-connected": HostRecord;
+  /** False: the message was of an older session and was dropped. */
+  "host-heard": boolean;
+  "host-inventoried": boolean;
+  "command-reported": boolean;
+  "host-disconnected": boolean;
+  /** False: the decision no longer held. */
+  "vm-placed": boolean;
+  "vm-commanded": boolean;
+  "vm-ended": boolean;
+  tick: undefined;
+}
+
+export type EventReply<E extends PoolEvent> = EventReplies[E["type"]];

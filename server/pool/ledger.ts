@@ -1,0 +1,110 @@
+/**
+ * A host's capacity and what of it is taken. Capacity is counted once and early: a VM of the pool holds all that it reserved
+ * from placement until Parallels Desktop says that it is gone; a VM that others run on the Mac holds CPU, memory and a macOS
+ * slot unless it is fully stopped, and its disk always.
+ *
+ * Ledgers are changed in place by the pool alone; they are made by one constructor, so that scanning thousands stays fast.
+ */
+import type { HostLimits, HostRecord, HostVm } from "./host.ts";
+import type { Resources, VmRecord } from "./vm.ts";
+
+export class HostLedger {
+  /** What can be given to VMs: totals less the reserve, times the overcommit factors. */
+  cpuCapacity = 0;
+  memoryCapacityMib = 0;
+  diskCapacityMib = 0;
+  macosSlots = 0;
+  parallelCreates = 0;
+  /** What is taken. */
+  cpuTaken = 0;
+  memoryTakenMib = 0;
+  diskTakenMib = 0;
+  macosTaken = 0;
+  /** VMs of the pool that are placed here and not made yet, and the disk that they will need. */
+  creating = 0;
+  diskToMakeMib = 0;
+  /** VMs of the pool that hold capacity here. */
+  vmCount = 0;
+  /** What foreign VMs take, to be taken back when the inventory changes. */
+  private foreign: Taken = nothingTaken;
+
+  /** Reads capacity and foreign VMs anew from the host's record. */
+  setHost(host: HostRecord | undefined): void {
+    const capacity = host === undefined ? noResources : hostCapacity(host);
+    const limits: HostLimits | undefined = host?.spec.limits;
+    this.cpuCapacity = capacity.cpuCount;
+    this.memoryCapacityMib = capacity.memoryMib;
+    this.diskCapacityMib = capacity.diskMib;
+    this.macosSlots = limits?.macosSlots ?? 0;
+    this.parallelCreates = limits?.parallelCreates ?? 0;
+    this.add(this.foreign, -1);
+    this.foreign = host === undefined ? nothingTaken : foreignTaken(host.foreignVms);
+    this.add(this.foreign, 1);
+  }
+
+  /** Adds (1) or takes back (-1) what a VM holds on its host. */
+  addVm(vm: VmRecord, sign: 1 | -1): void {
+    this.add({ ...vm.resources, macos: vm.image.guestOs === "macos" ? 1 : 0 }, sign);
+    this.vmCount += sign;
+    if (isBeingMade(vm)) {
+      this.creating += sign;
+      this.diskToMakeMib += sign * vm.resources.diskMib;
+    }
+  }
+
+  private add(taken: Taken, sign: 1 | -1): void {
+    this.cpuTaken += sign * taken.cpuCount;
+    this.memoryTakenMib += sign * taken.memoryMib;
+    this.diskTakenMib += sign * taken.diskMib;
+    this.macosTaken += sign * taken.macos;
+  }
+}
+
+/** Whether a VM's disk is promised on its host but not there yet. */
+export function isBeingMade(vm: VmRecord): boolean {
+  return vm.state === "PLACED" || vm.state === "CREATING";
+}
+
+/** What can be given to VMs on a host; nothing as long as it has never connected. */
+export function hostCapacity(host: HostRecord): Resources {
+  if (host.facts === undefined) return noResources;
+  const { total, reserved } = host.facts;
+  const { limits } = host.spec;
+  const own = host.spec.reserved;
+  return {
+    cpuCount: Math.floor(
+      Math.max(0, total.cpuCount - Math.max(reserved.cpuCount, own.cpuCount)) * limits.cpuOvercommit,
+    ),
+    memoryMib: Math.floor(
+      Math.max(0, total.memoryMib - Math.max(reserved.memoryMib, own.memoryMib)) * limits.memoryOvercommit,
+    ),
+    diskMib: Math.floor(Math.max(0, total.diskMib - Math.max(reserved.diskMib, own.diskMib)) * limits.diskOvercommit),
+  };
+}
+
+/** Whether Parallels Desktop holds CPU and memory for a VM in this state. Unknown states count as holding. */
+export function holdsCpu(parallelsState: string): boolean {
+  return parallelsState !== "stopped" && parallelsState !== "invalid";
+}
+
+interface Taken extends Resources {
+  readonly macos: number;
+}
+
+const noResources: Resources = { cpuCount: 0, memoryMib: 0, diskMib: 0 };
+const nothingTaken: Taken = { ...noResources, macos: 0 };
+
+function foreignTaken(vms: readonly HostVm[]): Taken {
+  let cpuCount = 0;
+  let memoryMib = 0;
+  let diskMib = 0;
+  let macos = 0;
+  for (const vm of vms) {
+    diskMib += vm.resources.diskMib;
+    if (!holdsCpu(vm.state)) continue;
+    cpuCount += vm.resources.cpuCount;
+    memoryMib += vm.resources.memoryMib;
+    if (vm.isMacos) macos += 1;
+  }
+  return { cpuCount, memoryMib, diskMib, macos };
+}

@@ -1,0 +1,63 @@
+/** Templates and catalogs as the pool keeps them. */
+import type { CatalogId, TemplateId, Uid } from "../../shared/ids.ts";
+import type { Architecture, GuestOs, Readiness, Resources } from "./vm.ts";
+
+export type TemplateSource =
+  | { readonly kind: "catalog"; readonly catalog: CatalogId; readonly catalogId: string; readonly version: string }
+  | { readonly kind: "host-vm"; readonly vmName: string };
+
+export interface TemplateSpec {
+  readonly source: TemplateSource;
+  readonly guestOs: GuestOs;
+  readonly architecture: Architecture;
+  readonly resources: Resources;
+  readonly readiness: Readiness;
+  readonly description: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface TemplateRecord {
+  readonly id: TemplateId;
+  readonly uid: Uid;
+  readonly spec: TemplateSpec;
+  readonly generation: number;
+  readonly createTimeMs: number;
+  readonly updateTimeMs: number;
+  readonly revision: number;
+}
+
+/** How a host proves to a catalog who it is: a user and a password, or an API key, or nothing. */
+export interface CatalogCredentials {
+  readonly username: string;
+  readonly password: string;
+  readonly apiKey: string;
+}
+
+export interface CatalogSpec {
+  readonly url: string;
+  /** Never leaves the server but to an agent, inside a command. */
+  readonly credentials?: CatalogCredentials;
+  readonly description: string;
+}
+
+export interface CatalogRecord {
+  readonly id: CatalogId;
+  readonly uid: Uid;
+  readonly spec: CatalogSpec;
+  readonly generation: number;
+  readonly createTimeMs: number;
+  readonly updateTimeMs: number;
+  readonly revision: number;
+}
+
+/** Remembers a create's `request_id`, so that the same call again gets the same answer. */
+export interface RequestRecord {
+  /** `method/request_id`. */
+  readonly id: string;
+  /** A digest of the request's content. */
+  readonly fingerprint: string;
+  /** The resource that it made. */
+  readonly resourceId: string;
+  readonly resourceUid: Uid;
+  readonly createTimeMs: number;
+}

@@ -1,0 +1,28 @@
+/** The pool as everyone but the engine sees it: to read, never to change. What it returns are values that stay as they are. */
+import type { CatalogId, HostId, TemplateId, VmId } from "../../shared/ids.ts";
+import type { HostContact, HostRecord } from "./host.ts";
+import type { HostLedger } from "./ledger.ts";
+import type { CatalogRecord, RequestRecord, TemplateRecord } from "./template.ts";
+import type { VmRecord, VmState } from "./vm.ts";
+
+export interface PoolView {
+  /** The revision of the newest change, durable or about to be. */
+  readonly revision: number;
+  readonly hosts: ReadonlyMap<HostId, HostRecord>;
+  readonly vms: ReadonlyMap<VmId, VmRecord>;
+  readonly templates: ReadonlyMap<TemplateId, TemplateRecord>;
+  readonly catalogs: ReadonlyMap<CatalogId, CatalogRecord>;
+  readonly requests: ReadonlyMap<string, RequestRecord>;
+  /** What is known of the host since this server started; absent if it was never heard. */
+  contact(host: HostId): HostContact | undefined;
+  /** The host's capacity and what of it is taken. */
+  ledger(host: HostId): HostLedger;
+  /** VMs placed on the host that still hold capacity there. */
+  vmsOn(host: HostId): ReadonlySet<VmId>;
+  /** VMs that wait for a host. */
+  readonly waiting: ReadonlySet<VmId>;
+  /** How many VMs are in each state. */
+  countVms(state: VmState): number;
+  /** How many VMs that are not deleted were made of the template. */
+  countVmsOf(template: TemplateId): number;
+}
