@@ -2,6 +2,9 @@
  * The store's contract, small on purpose: load everything, commit a batch, follow nothing. One writer (the engine) commits
  * one batch after the other; each batch is all or nothing, durable when `commit` resolves, and has the next revision.
  * Whoever implements it passes the suite in `test/contract/store`.
+ *
+ * Fail-stop: a store whose commit failed takes no further one, because it cannot know what of the failed batch a restart
+ * will find. The engine ends the process, and the next start reads what is really there.
  */
 
 export interface StoreBatch {
@@ -14,7 +17,7 @@ export interface StoreBatch {
 }
 
 export interface StoreEntry {
-  /** `kind/id`, such as `vm/build-7`. */
+  /** `kind/id`, such as `vm/build-7`; see `key-layout.ts`. */
   readonly key: string;
   /** An encoded record; see `record-format.ts`. */
   readonly value: string;
@@ -23,23 +26,32 @@ export interface StoreEntry {
 export interface StoreContents {
   /** The revision of the last committed batch; 0 for a new store. */
   readonly revision: number;
+  /** All records, in the order of their keys' characters. */
   readonly entries: readonly StoreEntry[];
 }
 
 export interface Store {
-  /** Everything that is stored, once, at the start. Rejects with a `StoreError`. */
+  /** Everything that is stored, once, before the first commit. Rejects with a `StoreError`. */
   load(): Promise<StoreContents>;
-  /** Makes a batch durable. One call at a time. A rejection (`StoreError`) means that nothing more may be committed. */
+  /**
+   * Makes a batch durable. One call at a time, after `load`; anything else is an assertion. A rejection (`StoreError`)
+   * means that nothing more may be committed, and leaves open whether this batch will be found after a restart.
+   */
   commit(batch: StoreBatch): Promise<void>;
-  /** A consistent copy of all entries as of one revision, while commits go on. */
+  /**
+   * A consistent copy of all entries as of one revision, while commits go on. The copy shows durable batches only. It holds
+   * back the store's clean-up, so close it soon. Rejects with a `StoreError`.
+   */
   snapshot(): Promise<StoreSnapshot>;
-  /** Ends it; a commit under way is finished first. */
+  /** Ends it; a commit under way is finished first. Closing twice is harmless; a closed store rejects every call. */
   close(): Promise<void>;
 }
 
 export interface StoreSnapshot {
   readonly revision: number;
+  /** All records, in the order of their keys' characters; may be called more than once. */
   entries(): AsyncIterable<StoreEntry>;
+  /** Closing twice is harmless. */
   close(): Promise<void>;
 }
 
