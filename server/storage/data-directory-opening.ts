@@ -15,6 +15,7 @@ import {
   readMarker,
 } from "./data-directory.ts";
 import { commitRecordKey, encodeCommitRecord, LiveDigest } from "./integrity.ts";
+import { layoutVersion } from "./key-layout.ts";
 import { createDatabase, type Database, openDatabase, readEntries, writeDurably } from "./level-database.ts";
 import { toStoreError } from "./storage-errors.ts";
 import { StoreError } from "./store.ts";
@@ -30,12 +31,14 @@ export async function openDataDirectory(
   sources: { readonly ids: IdSource; readonly clock: Clock },
 ): Promise<OpenDataDirectory> {
   const { ids, clock } = sources;
-  const found = await readMarker(paths);
-  const createTime = new Date(clock.wallMs()).toISOString();
-  const marker = found ?? (await createMarker(paths, { state: "creating", poolUid: ids.uid(), createTime }));
-  if (marker.state === "restoring") throw restoreUnfinished(paths);
-  if (marker.state === "creating") return await finishCreating(paths, clock);
-  return { database: await openDatabase(paths, clock), marker };
+  const marker = await readMarker(paths);
+  if (marker?.state === "ready") return { database: await openDatabase(paths, clock), marker };
+  if (marker?.state === "restoring") throw restoreUnfinished(paths);
+  if (marker === undefined) {
+    const createTime = new Date(clock.wallMs()).toISOString();
+    await createMarker(paths, { layout: layoutVersion, state: "creating", poolUid: ids.uid(), createTime });
+  }
+  return await finishCreating(paths, clock);
 }
 
 /**

@@ -69,17 +69,18 @@ export async function readMarker(paths: DataDirectoryPaths): Promise<Marker | un
 }
 
 /**
- * Makes the directory, if it is absent, and its marker. When another process was faster, its marker stays; the one that
- * stands is returned.
+ * Makes the directory, if it is absent, and its marker. False when there is a marker by now, because another process was
+ * faster; its marker stays.
  */
-export async function createMarker(paths: DataDirectoryPaths, marker: Omit<Marker, "layout">): Promise<Marker> {
+export async function createMarker(paths: DataDirectoryPaths, marker: Marker): Promise<boolean> {
   try {
     await makeDirectoryDurably(paths.directory);
-    await createFileDurably(paths.marker, encodeMarker({ layout: layoutVersion, ...marker }));
+    await createFileDurably(paths.marker, encodeMarker(marker));
+    return true;
   } catch (error) {
-    if (!hasErrorCode(error, "EEXIST")) throw toStoreError(error, `${paths.directory} cannot be made a data directory`);
+    if (hasErrorCode(error, "EEXIST")) return false;
+    throw toStoreError(error, `${paths.directory} cannot be made a data directory`);
   }
-  return parseMarker(paths, await readText(paths.marker));
 }
 
 /** Says that everything that belongs to the directory is durable. */
