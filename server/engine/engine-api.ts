@@ -1,10 +1,8 @@
 /** What the edges may ask of the engine. */
 
+import type { DurableBatch } from "../pool/changes.ts";
 import type { EventReply, PoolEvent } from "../pool/events.ts";
-import type { HostRecord } from "../pool/host.ts";
-import type { CatalogRecord, RequestRecord, TemplateRecord } from "../pool/template.ts";
 import type { PoolView } from "../pool/view.ts";
-import type { VmRecord } from "../pool/vm.ts";
 
 export interface EngineApi {
   /**
@@ -29,25 +27,4 @@ export interface EngineApi {
   nowMs(): number;
 }
 
-/** Changes that became durable together. */
-export interface DurableBatch {
-  readonly revision: number;
-  /** One a record: what it was before the batch, and what it is after. */
-  readonly changes: readonly RecordChange[];
-}
-
-export type RecordChange =
-  | ChangeOf<"host", HostRecord>
-  | ChangeOf<"vm", VmRecord>
-  | ChangeOf<"template", TemplateRecord>
-  | ChangeOf<"catalog", CatalogRecord>
-  | ChangeOf<"request", RequestRecord>;
-
-export interface ChangeOf<Kind extends string, R> {
-  readonly kind: Kind;
-  readonly id: string;
-  /** Absent: the record is new. */
-  readonly before: R | undefined;
-  /** Absent: the record is gone. */
-  readonly after: R | undefined;
-}
+export type { DurableBatch, RecordChange } from "../pool/changes.ts";

@@ -10,7 +10,6 @@ import type {
   PendingAction,
   Resources,
   Suspect,
-  VmFailure,
   VmProgress,
   VmRecord,
   VmSpec,
@@ -195,12 +194,6 @@ export interface VmCommanded {
   readonly kind: CommandKind;
   readonly force: boolean;
 }
-/** A VM has failed, or is over without a command: its deadline passed, its host's drain ended it, and so on. */
-export interface VmEnded {
-  readonly type: "vm-ended";
-  readonly id: VmId;
-  readonly failure: Omit<VmFailure, "timeMs">;
-}
 /** Time has passed: whatever was due by now happens. */
 export interface Tick {
   readonly type: "tick";
@@ -225,7 +218,6 @@ export type PoolEvent =
   | HostDisconnected
   | VmPlaced
   | VmCommanded
-  | VmEnded
   | Tick;
 
 /** What applying an event answers: the record that it made or changed (as it last was, if it is gone). */
@@ -250,7 +242,6 @@ export interface EventReplies {
   /** False: the decision no longer held. */
   "vm-placed": boolean;
   "vm-commanded": boolean;
-  "vm-ended": boolean;
   tick: undefined;
 }
 

@@ -105,8 +105,10 @@ export interface HostContact {
   readonly isConnected: boolean;
   /** The id of the open or last session. */
   readonly sessionId: string;
-  /** The pool time of the last message. */
+  /** The pool time of the last message; 0 if none has come since this server started. */
   readonly heardAtMs: number;
+  /** The pool time at which the host counts as silent, unless it is heard before. */
+  readonly silentAtMs: number;
   readonly heartbeatPeriodMs: number;
   readonly inUse: Resources;
   readonly diskFreeMib: number;

@@ -5,7 +5,10 @@
  *
  * Ledgers are changed in place by the pool alone; they are made by one constructor, so that scanning thousands stays fast.
  */
-import type { HostLimits, HostRecord, HostVm } from "./host.ts";
+
+import { type HostContact, type HostLimits, type HostRecord, type HostVm, hostLabels } from "./host.ts";
+import type { Labels } from "./labels.ts";
+import { imageKey } from "./shape.ts";
 import type { Resources, VmRecord } from "./vm.ts";
 
 export class HostLedger {
@@ -25,6 +28,14 @@ export class HostLedger {
   diskToMakeMib = 0;
   /** VMs of the pool that hold capacity here. */
   vmCount = 0;
+  /** Disk that was free at the last heartbeat. */
+  diskFreeMib = 0;
+  /** The labels that placement looks at. */
+  labels: Labels = {};
+  /** Names of stopped VMs that others keep here: golden VMs among them. */
+  goldenVms: ReadonlySet<string> = new Set();
+  /** Catalog images in the host's cache, as `imageKey` writes them. */
+  images: ReadonlySet<string> = new Set();
   /** What foreign VMs take, to be taken back when the inventory changes. */
   private foreign: Taken = nothingTaken;
 
@@ -40,6 +51,13 @@ export class HostLedger {
     this.add(this.foreign, -1);
     this.foreign = host === undefined ? nothingTaken : foreignTaken(host.foreignVms);
     this.add(this.foreign, 1);
+    this.labels = host === undefined ? {} : hostLabels(host);
+    this.goldenVms = new Set(host?.foreignVms.filter((vm) => vm.state === "stopped").map((vm) => vm.name));
+    this.images = new Set(host?.images.map((image) => imageKey(image.catalogId, image.version)));
+  }
+
+  setDisk(contact: HostContact): void {
+    this.diskFreeMib = contact.diskFreeMib;
   }
 
   /** Adds (1) or takes back (-1) what a VM holds on its host. */

@@ -168,23 +168,23 @@ export interface VmRecord {
   /** Why it is in this state, as a sentence; of a waiting VM it is made when it is read. */
   readonly message: string;
   /** The host that its capacity is reserved on, from placement until Parallels Desktop says that the VM is gone. */
-  readonly host?: HostId;
+  readonly host?: HostId | undefined;
   /** Counts placements. */
   readonly attempt: number;
   /** Counts commands; makes their ids. */
   readonly commandCount: number;
-  readonly command?: VmCommand;
-  readonly pendingAction?: PendingAction;
+  readonly command?: VmCommand | undefined;
+  readonly pendingAction?: PendingAction | undefined;
   /** A stop or delete that is wanted with the power cut. */
   readonly force: boolean;
-  readonly sight?: HostSight;
-  readonly progress?: VmProgress;
-  readonly failure?: VmFailure;
+  readonly sight?: HostSight | undefined;
+  readonly progress?: VmProgress | undefined;
+  readonly failure?: VmFailure | undefined;
   /** How often the present step has been tried again in a row; reset by success. */
   readonly retryCount: number;
   /** The step is not tried again before this time. */
-  readonly retryAtMs?: number;
+  readonly retryAtMs?: number | undefined;
   /** When the present state ends by itself, if it does. */
-  readonly deadlineMs?: number;
+  readonly deadlineMs?: number | undefined;
   readonly timeline: readonly TimelineEntry[];
 }

@@ -1,0 +1,72 @@
+/**
+ * Applies one event to the pool. Deterministic and without I/O: the same events at the same times give the same pool. An
+ * applier checks first and changes then, so that a refusal (`MeridianError`) leaves the pool as it was.
+ */
+import { assertNever } from "../../shared/assert.ts";
+import type { EventReplies, EventReply, PoolEvent } from "../pool/events.ts";
+import type { Pool } from "../pool/pool.ts";
+import { applyHostDelete, applyHostUpdate } from "./client-host.ts";
+import {
+  applyCatalogCreate,
+  applyCatalogDelete,
+  applyCatalogUpdate,
+  applyTemplateCreate,
+  applyTemplateDelete,
+  applyTemplateUpdate,
+} from "./client-template.ts";
+import { applyVmCreate, applyVmUpdate, applyVmWant } from "./client-vm.ts";
+import { applyCommandReported } from "./command.ts";
+import { applyVmCommanded, applyVmPlaced } from "./decision.ts";
+import { applyHostConnected, applyHostDisconnected, applyHostHeard, applyHostInventoried } from "./host-report.ts";
+import { applyTick } from "./tick.ts";
+
+/** @param timeMs the pool's time; never less than that of the event before. */
+export function applyEvent<E extends PoolEvent>(pool: Pool, event: E, timeMs: number): EventReply<E> {
+  // The cast holds because each case answers with what `EventReplies` names for its type.
+  return apply(pool, event, timeMs) as EventReply<E>;
+}
+
+function apply(pool: Pool, event: PoolEvent, timeMs: number): EventReplies[PoolEvent["type"]] {
+  switch (event.type) {
+    case "vm-create":
+      return applyVmCreate(pool, event, timeMs);
+    case "vm-update":
+      return applyVmUpdate(pool, event, timeMs);
+    case "vm-want":
+      return applyVmWant(pool, event, timeMs);
+    case "host-update":
+      return applyHostUpdate(pool, event, timeMs);
+    case "host-delete":
+      return applyHostDelete(pool, event, timeMs);
+    case "template-create":
+      return applyTemplateCreate(pool, event, timeMs);
+    case "template-update":
+      return applyTemplateUpdate(pool, event, timeMs);
+    case "template-delete":
+      return applyTemplateDelete(pool, event);
+    case "catalog-create":
+      return applyCatalogCreate(pool, event, timeMs);
+    case "catalog-update":
+      return applyCatalogUpdate(pool, event, timeMs);
+    case "catalog-delete":
+      return applyCatalogDelete(pool, event);
+    case "host-connected":
+      return applyHostConnected(pool, event, timeMs);
+    case "host-heard":
+      return applyHostHeard(pool, event, timeMs);
+    case "host-inventoried":
+      return applyHostInventoried(pool, event, timeMs);
+    case "command-reported":
+      return applyCommandReported(pool, event, timeMs);
+    case "host-disconnected":
+      return applyHostDisconnected(pool, event);
+    case "vm-placed":
+      return applyVmPlaced(pool, event, timeMs);
+    case "vm-commanded":
+      return applyVmCommanded(pool, event, timeMs);
+    case "tick":
+      return applyTick(pool, timeMs);
+    default:
+      return assertNever(event, "event");
+  }
+}

@@ -1,0 +1,128 @@
+/** How a VM's record is replaced: fields that change, the state that it moves to, its deadline and its timeline. */
+import { assertNever } from "../../shared/assert.ts";
+import type { HostId } from "../../shared/ids.ts";
+import {
+  changeMaxMs,
+  createSilenceMaxMs,
+  deletedRecordsMax,
+  deletedRetentionMs,
+  failedRetentionMs,
+  placedMaxMs,
+  startMarginMs,
+  timelineMax,
+} from "../pool/limits.ts";
+import type { Pool } from "../pool/pool.ts";
+import type { TimelineEntry, VmFailure, VmRecord, VmState } from "../pool/vm.ts";
+import { nextVmState, type VmTrigger } from "../pool/vm-machine.ts";
+
+export type VmFields = { readonly [Field in keyof VmRecord]?: VmRecord[Field] | undefined } & {
+  readonly [Field in RequiredField]?: VmRecord[Field];
+};
+type RequiredField = {
+  [Field in keyof VmRecord]-?: undefined extends VmRecord[Field] ? never : Field;
+}[keyof VmRecord];
+
+export interface VmMoveOptions {
+  readonly timeMs: number;
+  /** Why, as one CamelCase word. */
+  readonly reason: string;
+  /** Why, as a sentence; absent: nothing to say. */
+  readonly message?: string;
+  /** What else changes. */
+  readonly fields?: VmFields;
+}
+
+/** Replaces fields without a move. */
+export function changeVm(pool: Pool, vm: VmRecord, timeMs: number, fields: VmFields): VmRecord {
+  const after: VmRecord = { ...vm, ...fields, updateTimeMs: timeMs, revision: pool.nextRevision };
+  pool.putVm(after);
+  return after;
+}
+
+/** Moves the VM as the table says; a trigger that the table ignores changes only the fields. */
+export function moveVm(pool: Pool, vm: VmRecord, trigger: VmTrigger, options: VmMoveOptions): VmRecord {
+  const { timeMs, reason, message = "", fields = {} } = options;
+  const state = nextVmState(vm.state, trigger);
+  if (state === undefined) return Object.keys(fields).length === 0 ? vm : changeVm(pool, vm, timeMs, fields);
+  const moved = changeVm(pool, vm, timeMs, {
+    ...fields,
+    state,
+    stateSinceMs: timeMs,
+    message,
+    deadlineMs: stateDeadlineMs(vm, state, timeMs),
+    timeline: extendTimeline(vm.timeline, { state, timeMs, reason }),
+  });
+  if (state === "DELETED") dropOldestDeleted(pool);
+  return moved;
+}
+
+/** Gives the VM up. What it may have left on its host is cleaned up when it is deleted, unless `releasesHost`. */
+export function failVm(
+  pool: Pool,
+  vm: VmRecord,
+  timeMs: number,
+  failure: Omit<VmFailure, "timeMs" | "host"> & { readonly host?: HostId | undefined; readonly releasesHost: boolean },
+): VmRecord {
+  const { reason, message, suspect, releasesHost } = failure;
+  const host = failure.host ?? vm.host;
+  return moveVm(pool, vm, "failed", {
+    timeMs,
+    reason,
+    message,
+    fields: {
+      failure: { reason, message, suspect, timeMs, ...(host === undefined ? {} : { host }) },
+      command: undefined,
+      progress: undefined,
+      pendingAction: undefined,
+      retryAtMs: undefined,
+      ...(releasesHost ? releasedHost : {}),
+    },
+  });
+}
+
+/** What a VM that holds nothing on any host any more has lost. */
+export const releasedHost = { host: undefined, sight: undefined } as const satisfies VmFields;
+
+/** When a VM that enters the state now leaves it by itself, if it does. */
+export function stateDeadlineMs(vm: VmRecord, state: VmState, timeMs: number): number | undefined {
+  switch (state) {
+    case "PENDING":
+      return vm.spec.pendingTimeoutMs === 0 ? undefined : timeMs + vm.spec.pendingTimeoutMs;
+    case "PLACED":
+      return timeMs + placedMaxMs;
+    case "CREATING":
+      return timeMs + createSilenceMaxMs;
+    case "STARTING":
+    case "RESUMING":
+      return timeMs + vm.image.readiness.timeoutMs + startMarginMs;
+    case "STOPPING":
+    case "SUSPENDING":
+    case "PAUSING":
+      return timeMs + changeMaxMs;
+    case "FAILED":
+      return timeMs + failedRetentionMs;
+    case "DELETED":
+      return timeMs + deletedRetentionMs;
+    case "RUNNING":
+    case "STOPPED":
+    case "SUSPENDED":
+    case "PAUSED":
+    case "UNKNOWN":
+    case "DELETING":
+      return undefined;
+    default:
+      return assertNever(state, "VM state");
+  }
+}
+
+function extendTimeline(timeline: readonly TimelineEntry[], entry: TimelineEntry): readonly TimelineEntry[] {
+  const [first, ...others] = timeline;
+  if (first === undefined || timeline.length < timelineMax) return [...timeline, entry];
+  return [first, ...others.slice(1), entry];
+}
+
+function dropOldestDeleted(pool: Pool): void {
+  if (pool.deleted.size <= deletedRecordsMax) return;
+  const oldest = pool.deleted.values().next();
+  if (oldest.done !== true) pool.removeVm(oldest.value);
+}

@@ -1,0 +1,91 @@
+/** Checks that several appliers share; each throws a `MeridianError` and changes nothing. */
+import { MeridianError } from "../../shared/errors.ts";
+import type { HostId, Uid } from "../../shared/ids.ts";
+import { etagOf } from "../pool/etag.ts";
+import type { RequestKey } from "../pool/events.ts";
+import type { HostRecord } from "../pool/host.ts";
+import { requestRetentionMs } from "../pool/limits.ts";
+import type { Pool } from "../pool/pool.ts";
+
+/** @param resource the full name, such as `vms/a`. */
+export function checkEtag(
+  record: { readonly uid: Uid; readonly revision: number },
+  etag: string | undefined,
+  resource: string,
+): void {
+  if (etag === undefined || etag === etagOf(record)) return;
+  throw new MeridianError(
+    "ETAG_MISMATCH",
+    `${resource} has changed since that etag was read; read it again and retry`,
+    {
+      resource,
+      metadata: { resource, etag: etagOf(record) },
+    },
+  );
+}
+
+/** The new spec was derived from the record as it is. */
+export function checkGeneration(
+  record: { readonly generation: number },
+  baseGeneration: number,
+  resource: string,
+): void {
+  if (record.generation === baseGeneration) return;
+  throw new MeridianError(
+    "ETAG_MISMATCH",
+    `${resource} was changed by someone else meanwhile; read it again and retry`,
+    {
+      resource,
+      metadata: { resource },
+    },
+  );
+}
+
+export function alreadyExists(resource: string): MeridianError {
+  return new MeridianError("RESOURCE_EXISTS", `${resource} exists; choose another id, or delete it first`, {
+    resource,
+    metadata: { resource },
+  });
+}
+
+/** The id of the resource that the same request has already made, or nothing if the request is new. */
+export function findRepeated(
+  pool: Pool,
+  request: RequestKey | undefined,
+): { readonly resourceId: string; readonly uid: Uid } | undefined {
+  const known = request === undefined ? undefined : pool.requests.get(request.id);
+  if (request === undefined || known === undefined) return undefined;
+  if (known.fingerprint !== request.fingerprint) {
+    throw new MeridianError(
+      "REQUEST_ID_REUSED",
+      "this request_id was used for a request with other content; use a new one for a new request",
+      { metadata: { request: request.id } },
+    );
+  }
+  return { resourceId: known.resourceId, uid: known.resourceUid };
+}
+
+/** The same request made something that is gone since. */
+export function repeatedButGone(resource: string): MeridianError {
+  return new MeridianError("RESOURCE_NOT_FOUND", `${resource}, which this request made, has been deleted since`, {
+    resource,
+    metadata: { resource },
+  });
+}
+
+/** Remembers what a request made, and forgets what is older than the retention. */
+export function rememberRequest(
+  pool: Pool,
+  request: RequestKey | undefined,
+  made: { readonly id: string; readonly uid: Uid; readonly timeMs: number },
+): void {
+  if (request === undefined) return;
+  pool.putRequest({ ...request, resourceId: made.id, resourceUid: made.uid, createTimeMs: made.timeMs });
+  pool.deadlines.schedule("requests", made.timeMs + requestRetentionMs);
+}
+
+/** The host, if the epoch is that of its newest session. */
+export function currentHost(pool: Pool, id: HostId, epoch: number): HostRecord | undefined {
+  const host = pool.hosts.get(id);
+  return host?.epoch === epoch ? host : undefined;
+}

@@ -1,0 +1,118 @@
+/** What operators ask of templates and catalogs. */
+import { fieldInvalid, MeridianError, notFound } from "../../shared/errors.ts";
+import type {
+  CatalogCreate,
+  CatalogDelete,
+  CatalogUpdate,
+  TemplateCreate,
+  TemplateDelete,
+  TemplateUpdate,
+} from "../pool/events.ts";
+import type { Pool } from "../pool/pool.ts";
+import type { CatalogRecord, TemplateRecord, TemplateSpec } from "../pool/template.ts";
+import { alreadyExists, checkEtag, checkGeneration, findRepeated, rememberRequest, repeatedButGone } from "./checks.ts";
+
+export function applyTemplateCreate(pool: Pool, event: TemplateCreate, timeMs: number): TemplateRecord {
+  const repeated = findRepeated(pool, event.request);
+  if (repeated !== undefined) {
+    const made = [...pool.templates.values()].find((other) => other.uid === repeated.uid);
+    if (made === undefined) throw repeatedButGone(`templates/${repeated.resourceId}`);
+    return made;
+  }
+  if (pool.templates.has(event.id)) throw alreadyExists(`templates/${event.id}`);
+  checkCatalog(pool, event.spec);
+  const template: TemplateRecord = {
+    id: event.id,
+    uid: event.uid,
+    spec: event.spec,
+    generation: 1,
+    createTimeMs: timeMs,
+    updateTimeMs: timeMs,
+    revision: pool.nextRevision,
+  };
+  pool.putTemplate(template);
+  rememberRequest(pool, event.request, { id: event.id, uid: event.uid, timeMs });
+  return template;
+}
+
+export function applyTemplateUpdate(pool: Pool, event: TemplateUpdate, timeMs: number): TemplateRecord {
+  const template = pool.templates.get(event.id);
+  if (template === undefined) throw notFound(`templates/${event.id}`);
+  checkEtag(template, event.etag, `templates/${event.id}`);
+  checkGeneration(template, event.baseGeneration, `templates/${event.id}`);
+  checkCatalog(pool, event.spec);
+  const after: TemplateRecord = { ...template, ...changed(pool, template, timeMs), spec: event.spec };
+  pool.putTemplate(after);
+  return after;
+}
+
+export function applyTemplateDelete(pool: Pool, event: TemplateDelete): TemplateRecord {
+  const template = pool.templates.get(event.id);
+  if (template === undefined) throw notFound(`templates/${event.id}`);
+  checkEtag(template, event.etag, `templates/${event.id}`);
+  const waiting = [...pool.waiting].filter((id) => pool.vms.get(id)?.spec.template === event.id).length;
+  if (waiting > 0)
+    throw inUse(`templates/${event.id}`, `${waiting} VMs of it still wait for a host; delete them first`);
+  pool.removeTemplate(event.id);
+  return template;
+}
+
+export function applyCatalogCreate(pool: Pool, event: CatalogCreate, timeMs: number): CatalogRecord {
+  const repeated = findRepeated(pool, event.request);
+  if (repeated !== undefined) {
+    const made = [...pool.catalogs.values()].find((other) => other.uid === repeated.uid);
+    if (made === undefined) throw repeatedButGone(`catalogs/${repeated.resourceId}`);
+    return made;
+  }
+  if (pool.catalogs.has(event.id)) throw alreadyExists(`catalogs/${event.id}`);
+  const catalog: CatalogRecord = {
+    id: event.id,
+    uid: event.uid,
+    spec: event.spec,
+    generation: 1,
+    createTimeMs: timeMs,
+    updateTimeMs: timeMs,
+    revision: pool.nextRevision,
+  };
+  pool.putCatalog(catalog);
+  rememberRequest(pool, event.request, { id: event.id, uid: event.uid, timeMs });
+  return catalog;
+}
+
+export function applyCatalogUpdate(pool: Pool, event: CatalogUpdate, timeMs: number): CatalogRecord {
+  const catalog = pool.catalogs.get(event.id);
+  if (catalog === undefined) throw notFound(`catalogs/${event.id}`);
+  checkEtag(catalog, event.etag, `catalogs/${event.id}`);
+  checkGeneration(catalog, event.baseGeneration, `catalogs/${event.id}`);
+  const after: CatalogRecord = { ...catalog, ...changed(pool, catalog, timeMs), spec: event.spec };
+  pool.putCatalog(after);
+  return after;
+}
+
+export function applyCatalogDelete(pool: Pool, event: CatalogDelete): CatalogRecord {
+  const catalog = pool.catalogs.get(event.id);
+  if (catalog === undefined) throw notFound(`catalogs/${event.id}`);
+  checkEtag(catalog, event.etag, `catalogs/${event.id}`);
+  const user = [...pool.templates.values()].find(
+    ({ spec }) => spec.source.kind === "catalog" && spec.source.catalog === event.id,
+  );
+  if (user !== undefined)
+    throw inUse(`catalogs/${event.id}`, `templates/${user.id} is pulled from it; delete that first`);
+  pool.removeCatalog(event.id);
+  return catalog;
+}
+
+function changed(pool: Pool, record: { readonly generation: number }, timeMs: number) {
+  return { generation: record.generation + 1, updateTimeMs: timeMs, revision: pool.nextRevision };
+}
+
+function checkCatalog(pool: Pool, spec: TemplateSpec): void {
+  if (spec.source.kind !== "catalog" || pool.catalogs.has(spec.source.catalog)) return;
+  throw spec.source.catalog === ""
+    ? fieldInvalid("spec.catalog.catalog", "is required")
+    : notFound(`catalogs/${spec.source.catalog}`);
+}
+
+function inUse(resource: string, why: string): MeridianError {
+  return new MeridianError("RESOURCE_IN_USE", `${resource} is in use: ${why}`, { resource, metadata: { resource } });
+}

@@ -1,0 +1,156 @@
+/** What clients ask of VMs: new ones, other specs, other wishes. */
+import { MeridianError, notFound } from "../../shared/errors.ts";
+import type { VmId } from "../../shared/ids.ts";
+import type { VmCreate, VmUpdate, VmWant } from "../pool/events.ts";
+import { resolveImage, resolveResources } from "../pool/image.ts";
+import { waitingMax } from "../pool/limits.ts";
+import type { Pool } from "../pool/pool.ts";
+import type { VmRecord, VmState, WantedState } from "../pool/vm.ts";
+import { changeVm, moveVm, stateDeadlineMs } from "./change-vm.ts";
+import { alreadyExists, checkEtag, checkGeneration, findRepeated, rememberRequest, repeatedButGone } from "./checks.ts";
+
+export function applyVmCreate(pool: Pool, event: VmCreate, timeMs: number): VmRecord {
+  const repeated = findRepeated(pool, event.request);
+  if (repeated !== undefined) {
+    const made = pool.findVmByUid(repeated.uid);
+    if (made === undefined) throw repeatedButGone(`vms/${repeated.resourceId}`);
+    return made;
+  }
+  const existing = pool.vms.get(event.id);
+  if (existing !== undefined && existing.state !== "DELETED") throw alreadyExists(`vms/${event.id}`);
+  const { spec } = event;
+  const image = resolveImage(pool, spec);
+  if (spec.placement.host !== undefined && !pool.hosts.has(spec.placement.host)) {
+    throw notFound(`hosts/${spec.placement.host}`);
+  }
+  if (pool.waiting.size >= waitingMax) {
+    throw new MeridianError(
+      "LIMIT_REACHED",
+      `${waitingMax} VMs wait for a host already; try again when some are placed`,
+      {
+        retryAfterMs: 60_000,
+        metadata: { limit: String(waitingMax) },
+      },
+    );
+  }
+  if (existing !== undefined) pool.removeVm(existing.id);
+  const accepted: VmRecord = {
+    id: event.id,
+    uid: event.uid,
+    spec,
+    generation: 1,
+    observedGeneration: 1,
+    createTimeMs: timeMs,
+    updateTimeMs: timeMs,
+    revision: pool.nextRevision,
+    image,
+    resources: resolveResources(spec, image),
+    state: "PENDING",
+    stateSinceMs: timeMs,
+    message: "",
+    host: undefined,
+    attempt: 0,
+    commandCount: 0,
+    command: undefined,
+    pendingAction: undefined,
+    force: false,
+    sight: undefined,
+    progress: undefined,
+    failure: undefined,
+    retryCount: 0,
+    retryAtMs: undefined,
+    deadlineMs: spec.pendingTimeoutMs === 0 ? undefined : timeMs + spec.pendingTimeoutMs,
+    timeline: [{ state: "PENDING", timeMs, reason: "Accepted" }],
+  };
+  pool.putVm(accepted);
+  rememberRequest(pool, event.request, { id: event.id, uid: event.uid, timeMs });
+  return accepted;
+}
+
+export function applyVmUpdate(pool: Pool, event: VmUpdate, timeMs: number): VmRecord {
+  const vm = findVm(pool, event.id);
+  checkEtag(vm, event.etag, `vms/${vm.id}`);
+  checkGeneration(vm, event.baseGeneration, `vms/${vm.id}`);
+  checkNotLeaving(vm);
+  const { spec } = event;
+  if (vm.state !== "PENDING") return changeVm(pool, vm, timeMs, { spec, generation: vm.generation + 1 });
+  // It has no host yet: what it is made of, and what it needs, can still change.
+  const image = spec.sourceVm === undefined ? resolveImage(pool, spec) : vm.image;
+  return changeVm(pool, vm, timeMs, {
+    spec,
+    generation: vm.generation + 1,
+    image,
+    resources: resolveResources(spec, image),
+    deadlineMs: stateDeadlineMs({ ...vm, spec }, "PENDING", vm.stateSinceMs),
+  });
+}
+
+export function applyVmWant(pool: Pool, event: VmWant, timeMs: number): VmRecord {
+  const vm = findVm(pool, event.id);
+  checkEtag(vm, event.etag, `vms/${vm.id}`);
+  if (event.wanted === "deleted") return wantDeleted(pool, vm, { force: event.force, timeMs });
+  checkNotLeaving(vm);
+  const allowed = allowedStates(event);
+  if (allowed !== undefined && !allowed.includes(vm.state)) throw stateNotAllowed(vm, allowed);
+  return changeVm(pool, vm, timeMs, {
+    spec: { ...vm.spec, wanted: event.wanted },
+    generation: vm.generation + 1,
+    force: event.force,
+    pendingAction: event.action,
+    retryCount: 0,
+    retryAtMs: undefined,
+  });
+}
+
+function wantDeleted(
+  pool: Pool,
+  vm: VmRecord,
+  { force, timeMs }: { readonly force: boolean; readonly timeMs: number },
+): VmRecord {
+  if (vm.state === "DELETED") return vm;
+  const fields = {
+    spec: { ...vm.spec, wanted: "deleted" as const },
+    generation: vm.spec.wanted === "deleted" ? vm.generation : vm.generation + 1,
+    force: force || (vm.spec.wanted === "deleted" && vm.force),
+    pendingAction: undefined,
+    retryAtMs: vm.state === "DELETING" ? vm.retryAtMs : undefined,
+  };
+  if (vm.host !== undefined) return changeVm(pool, vm, timeMs, fields);
+  return moveVm(pool, vm, "dropped", { timeMs, reason: "Deleted", fields });
+}
+
+/** Which states a wish can be made in; absent: all. */
+function allowedStates(event: VmWant): readonly VmState[] | undefined {
+  if (event.action !== undefined) return ["RUNNING"];
+  const states: Readonly<Partial<Record<WantedState, readonly VmState[]>>> = {
+    suspended: ["RUNNING", "SUSPENDING", "SUSPENDED"],
+    paused: ["RUNNING", "PAUSING", "PAUSED"],
+  };
+  return states[event.wanted];
+}
+
+function findVm(pool: Pool, id: VmId): VmRecord {
+  const vm = pool.vms.get(id);
+  if (vm === undefined) throw notFound(`vms/${id}`);
+  return vm;
+}
+
+function checkNotLeaving(vm: VmRecord): void {
+  if (vm.spec.wanted !== "deleted" && vm.state !== "FAILED") return;
+  const what = vm.state === "FAILED" ? "has failed" : "is being deleted";
+  throw new MeridianError("STATE_NOT_ALLOWED", `vms/${vm.id} ${what}; make a new VM instead`, {
+    resource: `vms/${vm.id}`,
+    metadata: { state: vm.state, vm: `vms/${vm.id}` },
+  });
+}
+
+function stateNotAllowed(vm: VmRecord, allowed: readonly VmState[]): MeridianError {
+  return new MeridianError(
+    "STATE_NOT_ALLOWED",
+    `vms/${vm.id} is ${vm.state}; this needs it to be ${allowed.join(" or ")}`,
+    {
+      resource: `vms/${vm.id}`,
+      metadata: { state: vm.state, vm: `vms/${vm.id}`, allowed: allowed.join(",") },
+    },
+  );
+}

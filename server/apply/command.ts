@@ -1,0 +1,179 @@
+/** How commands go on and end, and what their ends mean for their VMs. */
+import { assertNever } from "../../shared/assert.ts";
+import { asCommandId, asUid, type CommandId, type HostId, type Uid } from "../../shared/ids.ts";
+import { nextCommandState } from "../pool/command-machine.ts";
+import type { CommandReport, CommandReported } from "../pool/events.ts";
+import { displacementsMax, retryDelayMs, stepRetriesMax } from "../pool/limits.ts";
+import type { Pool } from "../pool/pool.ts";
+import type { CommandState, Suspect, VmCommand, VmRecord } from "../pool/vm.ts";
+import { seenTrigger, type VmTrigger } from "../pool/vm-machine.ts";
+import { changeVm, failVm, moveVm, releasedHost, stateDeadlineMs, type VmFields } from "./change-vm.ts";
+import { currentHost } from "./checks.ts";
+import { sightOf } from "./sightings.ts";
+
+export function applyCommandReported(pool: Pool, event: CommandReported, timeMs: number): boolean {
+  if (currentHost(pool, event.hostId, event.epoch) === undefined) return false;
+  return applyCommandReport(pool, event.hostId, event.report, timeMs);
+}
+
+/** Applies a report of a command that its VM still waits for; false if no VM does. */
+export function applyCommandReport(pool: Pool, host: HostId, report: CommandReport, timeMs: number): boolean {
+  const vm = pool.findVmByUid(commandUid(report.commandId));
+  if (vm?.command === undefined || vm.command.id !== report.commandId || vm.host !== host) return false;
+  const { command } = vm;
+  const state = nextCommandState(command.state, report.state);
+  const step: Step = { pool, vm, command, report, timeMs };
+  const outcome = state ?? command.state;
+  switch (outcome) {
+    case "ACCEPTED":
+    case "RUNNING":
+      goOn(step, outcome);
+      break;
+    case "SUCCEEDED":
+      succeed(step);
+      break;
+    case "FAILED":
+      giveUpOrRetry(step);
+      break;
+    case "REFUSED":
+      displace(step);
+      break;
+    case "SENT":
+      break;
+    default:
+      assertNever(outcome, "command state");
+  }
+  return true;
+}
+
+/** The id of a VM's command number `count`: derived, so that the same decision is the same command. */
+export function commandIdOf(uid: Uid, count: number): CommandId {
+  return asCommandId(`${uid}-${count}`);
+}
+
+interface Step {
+  readonly pool: Pool;
+  readonly vm: VmRecord;
+  readonly command: VmCommand;
+  readonly report: CommandReport;
+  readonly timeMs: number;
+}
+
+function commandUid(id: CommandId): Uid {
+  return asUid(id.slice(0, 32));
+}
+
+function goOn({ pool, vm, command, report, timeMs }: Step, state: CommandState): void {
+  const fields: VmFields = {
+    command: { ...command, state },
+    ...(report.progress === undefined ? {} : { progress: report.progress }),
+    ...(report.vm === undefined ? {} : { sight: sightOf(report.vm) }),
+  };
+  if (command.kind === "create" && vm.state === "PLACED") {
+    moveVm(pool, vm, "create-begun", { timeMs, reason: "Accepted", fields });
+    return;
+  }
+  // Progress moves the deadline: slowness is no failure.
+  const deadlineMs = vm.deadlineMs === undefined ? undefined : stateDeadlineMs(vm, vm.state, timeMs);
+  changeVm(pool, vm, timeMs, { ...fields, deadlineMs });
+}
+
+function succeed({ pool, vm, command, report, timeMs }: Step): void {
+  const sight = report.vm === undefined ? vm.sight : sightOf(report.vm);
+  const fields: VmFields = { command: undefined, progress: undefined, retryAtMs: undefined, sight };
+  const move = (trigger: VmTrigger, reason: string, more: VmFields = {}): void => {
+    moveVm(pool, vm, trigger, { timeMs, reason, fields: { ...fields, ...more } });
+  };
+  switch (command.kind) {
+    case "create":
+      return move("made", "Created", { retryCount: 0, failure: undefined });
+    case "start":
+    case "resume":
+    case "restart":
+    case "reset":
+      // The count of restarts goes on: a guest that always stops again is noticed by it.
+      return move("ready", "Ready", { failure: undefined });
+    case "stop":
+      return move("seen-stopped", "Stopped", { retryCount: 0 });
+    case "suspend":
+      return move("seen-suspended", "Suspended", { retryCount: 0 });
+    case "pause":
+      return move("seen-paused", "Paused", { retryCount: 0 });
+    case "delete":
+      return move("gone", "Deleted", { ...releasedHost, retryCount: 0 });
+    default:
+      return assertNever(command.kind, "command kind");
+  }
+}
+
+/** The step is tried again on its host as long as that may help; then the VM has failed. */
+function giveUpOrRetry(step: Step): void {
+  const { pool, vm, command, report, timeMs } = step;
+  const failure = reportedFailure(report);
+  const isDelete = command.kind === "delete";
+  const isRetried = isDelete || (failure.isRetryable && vm.retryCount < stepRetriesMax);
+  const sight = report.vm === undefined ? undefined : sightOf(report.vm);
+  if (!isRetried) {
+    failVm(pool, vm, timeMs, { ...failure, releasesHost: command.kind === "create" && sight === undefined });
+    return;
+  }
+  const fields: VmFields = {
+    command: undefined,
+    progress: undefined,
+    sight: sight ?? vm.sight,
+    retryCount: vm.retryCount + 1,
+    retryAtMs: timeMs + retryDelayMs(vm.retryCount),
+    failure: {
+      reason: failure.reason,
+      message: failure.message,
+      suspect: failure.suspect,
+      timeMs,
+      ...(vm.host === undefined ? {} : { host: vm.host }),
+    },
+  };
+  const seen = command.kind === "create" || isDelete ? undefined : seenTrigger(sight?.state ?? "");
+  if (seen === undefined) changeVm(pool, vm, timeMs, fields);
+  else moveVm(pool, vm, seen, { timeMs, reason: failure.reason, message: failure.message, fields });
+}
+
+/** The host never began. A VM that was to be made there looks for another place; anything else is tried again. */
+function displace(step: Step): void {
+  const { pool, vm, command, report, timeMs } = step;
+  const failure = reportedFailure(report);
+  if (command.kind !== "create") {
+    giveUpOrRetry(step);
+    return;
+  }
+  if (vm.retryCount >= displacementsMax) {
+    failVm(pool, vm, timeMs, { ...failure, releasesHost: true });
+    return;
+  }
+  moveVm(pool, vm, "displaced", {
+    timeMs,
+    reason: failure.reason,
+    message: failure.message,
+    fields: {
+      ...releasedHost,
+      command: undefined,
+      progress: undefined,
+      retryCount: vm.retryCount + 1,
+      retryAtMs: timeMs + retryDelayMs(vm.retryCount),
+    },
+  });
+}
+
+function reportedFailure(report: CommandReport): {
+  readonly reason: string;
+  readonly message: string;
+  readonly suspect: Suspect;
+  readonly isRetryable: boolean;
+} {
+  return (
+    report.failure ?? {
+      reason: "Unexplained",
+      message: "the host did not say why",
+      suspect: "host",
+      isRetryable: false,
+    }
+  );
+}

@@ -1,0 +1,58 @@
+/** The planners' decisions, checked again against the pool as it is now. One that no longer holds changes nothing. */
+import { refusalOn } from "../placement/filters.ts";
+import type { VmCommanded, VmPlaced } from "../pool/events.ts";
+import type { Pool } from "../pool/pool.ts";
+import { shapeOfVm } from "../pool/shape.ts";
+import type { CommandKind, VmCommand, VmRecord } from "../pool/vm.ts";
+import { sentTrigger, vmMoves } from "../pool/vm-machine.ts";
+import { changeVm, moveVm, stateDeadlineMs, type VmFields } from "./change-vm.ts";
+import { commandIdOf } from "./command.ts";
+
+/** Reserves the host's capacity and gives the VM its first command, in one batch. */
+export function applyVmPlaced(pool: Pool, event: VmPlaced, timeMs: number): boolean {
+  const vm = pool.vms.get(event.id);
+  if (vm === undefined || !pool.waiting.has(vm.id)) return false;
+  if (refusalOn(pool, event.host, shapeOfVm(pool, vm)) !== undefined) return false;
+  moveVm(pool, vm, "placed", {
+    timeMs,
+    reason: "Placed",
+    fields: { host: event.host, attempt: vm.attempt + 1, sight: undefined, ...commandFields(vm, "create", false) },
+  });
+  return true;
+}
+
+export function applyVmCommanded(pool: Pool, event: VmCommanded, timeMs: number): boolean {
+  const vm = pool.vms.get(event.id);
+  if (vm?.host === undefined) return false;
+  const fields: VmFields = {
+    ...commandFields(vm, event.kind, event.force),
+    pendingAction: undefined,
+    progress: undefined,
+    retryAtMs: undefined,
+  };
+  if (event.kind === "create") {
+    // Its state says already that it is being made.
+    changeVm(pool, vm, timeMs, { ...fields, deadlineMs: stateDeadlineMs(vm, vm.state, timeMs) });
+    return true;
+  }
+  const trigger = sentTrigger(event.kind);
+  if (vmMoves[vm.state][trigger] === "impossible") return false;
+  moveVm(pool, vm, trigger, { timeMs, reason: sentReason(event.kind), fields });
+  return true;
+}
+
+function commandFields(vm: VmRecord, kind: CommandKind, force: boolean): VmFields {
+  const commandCount = vm.commandCount + 1;
+  const command: VmCommand = {
+    id: commandIdOf(vm.uid, commandCount),
+    kind,
+    state: "SENT",
+    force,
+    generation: vm.generation,
+  };
+  return { command, commandCount, observedGeneration: vm.generation };
+}
+
+function sentReason(kind: CommandKind): string {
+  return `${kind.charAt(0).toUpperCase()}${kind.slice(1)}Sent`;
+}

@@ -1,0 +1,174 @@
+/** What hosts tell of themselves: sessions, signs of life, inventories. What an older session says is dropped. */
+import { required } from "../../shared/assert.ts";
+import type { HostId } from "../../shared/ids.ts";
+import type { HostConnected, HostDisconnected, HostHeard, HostInventoried, HostUse } from "../pool/events.ts";
+import type { CachedImage, HostCondition, HostContact, HostRecord, HostSpec, HostVm } from "../pool/host.ts";
+import { nextHostState } from "../pool/host-machine.ts";
+import { heartbeatPeriodMs, silentAfterPeriods } from "../pool/limits.ts";
+import type { Pool } from "../pool/pool.ts";
+import { sentTrigger } from "../pool/vm-machine.ts";
+import { changeVm, moveVm, stateDeadlineMs } from "./change-vm.ts";
+import { currentHost } from "./checks.ts";
+import { applyCommandReport } from "./command.ts";
+import { applyInventory } from "./sightings.ts";
+
+/** What a host is given when it is first seen. */
+export const initialHostSpec: HostSpec = {
+  schedulable: true,
+  labels: {},
+  reserved: { cpuCount: 0, memoryMib: 0, diskMib: 0 },
+  limits: { macosSlots: 2, parallelCreates: 4, cpuOvercommit: 1, memoryOvercommit: 1, diskOvercommit: 1 },
+};
+
+export function applyHostConnected(pool: Pool, event: HostConnected, timeMs: number): HostRecord {
+  const known = pool.hosts.get(event.id);
+  const before = known ?? enrolled(event, timeMs);
+  const state = nextHostState(before.state, "connected") ?? before.state;
+  putHost(pool, before, timeMs, {
+    state,
+    stateSinceMs: state === before.state ? before.stateSinceMs : timeMs,
+    epoch: before.epoch + 1,
+    facts: event.facts,
+    agentLabels: event.agentLabels,
+    conditions: mergeConditions(before.conditions, event.use.conditions, timeMs),
+  });
+  pool.setContact(event.id, contactOf(pool, event.id, event.use, { sessionId: event.sessionId, timeMs }));
+  resumeVms(pool, event.id, timeMs);
+  for (const report of event.commands) applyCommandReport(pool, event.id, report, timeMs);
+  return inventoried(pool, event.id, event.inventory, timeMs);
+}
+
+export function applyHostHeard(pool: Pool, event: HostHeard, timeMs: number): boolean {
+  const host = currentHost(pool, event.id, event.epoch);
+  const contact = pool.contact(event.id);
+  if (host === undefined || contact === undefined) return false;
+  pool.setContact(event.id, contactOf(pool, event.id, event.use, { sessionId: contact.sessionId, timeMs }));
+  reconnect(pool, host, timeMs);
+  const conditions = mergeConditions(host.conditions, event.use.conditions, timeMs);
+  if (conditions !== host.conditions) putHost(pool, pool.hosts.get(host.id) ?? host, timeMs, { conditions });
+  return true;
+}
+
+export function applyHostInventoried(pool: Pool, event: HostInventoried, timeMs: number): boolean {
+  const host = currentHost(pool, event.id, event.epoch);
+  if (host === undefined) return false;
+  inventoried(pool, event.id, event.inventory, timeMs);
+  return true;
+}
+
+export function applyHostDisconnected(pool: Pool, event: HostDisconnected): boolean {
+  const host = currentHost(pool, event.id, event.epoch);
+  const contact = pool.contact(event.id);
+  if (host === undefined || contact === undefined) return false;
+  pool.setContact(event.id, { ...contact, isConnected: false });
+  return true;
+}
+
+/** A host that was silent within an open session (its stream stalled) is heard again. */
+function reconnect(pool: Pool, host: HostRecord, timeMs: number): void {
+  const state = nextHostState(host.state, "connected");
+  if (state === undefined) return;
+  putHost(pool, host, timeMs, { state, stateSinceMs: timeMs });
+  resumeVms(pool, host.id, timeMs);
+}
+
+/** VMs of a host that is back go on where they were: their commands are sent again, and what is due is due from now on. */
+function resumeVms(pool: Pool, host: HostId, timeMs: number): void {
+  for (const id of pool.vmsOn(host)) {
+    const vm = pool.vms.get(id);
+    if (vm?.command === undefined) continue;
+    if (vm.state === "UNKNOWN") moveVm(pool, vm, sentTrigger(vm.command.kind), { timeMs, reason: "HostBack" });
+    else if (vm.deadlineMs !== undefined && vm.state !== "FAILED") {
+      changeVm(pool, vm, timeMs, { deadlineMs: stateDeadlineMs(vm, vm.state, timeMs) });
+    }
+  }
+}
+
+function inventoried(pool: Pool, id: HostId, inventory: HostInventoried["inventory"], timeMs: number): HostRecord {
+  const host = required(pool.hosts.get(id), "host of an inventory");
+  const foreignVms = applyInventory(pool, { host: id, inventory, known: host.foreignVms, timeMs });
+  const images = inventory.images ?? host.images;
+  const isSame = isSameForeign(host.foreignVms, foreignVms) && isSameImages(host.images, images);
+  return isSame ? host : putHost(pool, host, timeMs, { foreignVms, images });
+}
+
+function putHost(pool: Pool, host: HostRecord, timeMs: number, fields: Partial<HostRecord>): HostRecord {
+  const after: HostRecord = { ...host, ...fields, updateTimeMs: timeMs, revision: pool.nextRevision };
+  pool.putHost(after);
+  return after;
+}
+
+function enrolled(event: HostConnected, timeMs: number): HostRecord {
+  return {
+    id: event.id,
+    uid: event.uid,
+    spec: initialHostSpec,
+    generation: 1,
+    createTimeMs: timeMs,
+    updateTimeMs: timeMs,
+    revision: 0,
+    state: "ENROLLED",
+    stateSinceMs: timeMs,
+    epoch: 0,
+    facts: event.facts,
+    agentLabels: event.agentLabels,
+    conditions: [],
+    images: [],
+    foreignVms: [],
+  };
+}
+
+function contactOf(
+  pool: Pool,
+  id: HostId,
+  use: HostUse,
+  { sessionId, timeMs }: { readonly sessionId: string; readonly timeMs: number },
+): HostContact {
+  const periodMs = heartbeatPeriodMs(pool.hosts.size);
+  return {
+    isConnected: true,
+    sessionId,
+    heardAtMs: timeMs,
+    // A period that grew while the pool grew reaches the agent with its next session: the older, shorter one is no harm.
+    silentAtMs: timeMs + silentAfterPeriods * Math.max(periodMs, pool.contact(id)?.heartbeatPeriodMs ?? 0),
+    heartbeatPeriodMs: periodMs,
+    inUse: use.inUse,
+    diskFreeMib: use.diskFreeMib,
+    diskTotalMib: use.diskTotalMib,
+    macosGuests: use.macosGuests,
+  };
+}
+
+/** The conditions as told now; each keeps its time as long as it holds or does not. The same array if nothing changed. */
+function mergeConditions(
+  before: readonly HostCondition[],
+  told: HostUse["conditions"],
+  timeMs: number,
+): readonly HostCondition[] {
+  const merged = told.map((condition) => {
+    const known = before.find(({ type }) => type === condition.type);
+    return { ...condition, sinceMs: known?.holds === condition.holds ? known.sinceMs : timeMs };
+  });
+  const isSame =
+    merged.length === before.length &&
+    merged.every((condition, index) => {
+      const known = before[index];
+      return (
+        known?.type === condition.type &&
+        known.holds === condition.holds &&
+        known.reason === condition.reason &&
+        known.message === condition.message
+      );
+    });
+  return isSame ? before : merged;
+}
+
+/** Whether two lists show the same, but for how long the VMs have been up. */
+function isSameForeign(a: readonly HostVm[], b: readonly HostVm[]): boolean {
+  const comparable = (vms: readonly HostVm[]): string => JSON.stringify(vms.map((vm) => ({ ...vm, uptimeSeconds: 0 })));
+  return a.length === b.length && (a.length === 0 || comparable(a) === comparable(b));
+}
+
+function isSameImages(a: readonly CachedImage[], b: readonly CachedImage[]): boolean {
+  return a === b || (a.length === b.length && JSON.stringify(a) === JSON.stringify(b));
+}

@@ -1,0 +1,138 @@
+/**
+ * What a host shows of its VMs. Those of the pool are found by the id under which they were seen before, or by the name that
+ * was derived from their uid and attempt; everything else is foreign. A VM that no command is under way for follows what its
+ * host shows: the hypervisor is the truth.
+ */
+import type { HostId } from "../../shared/ids.ts";
+import { parseHostVmName } from "../../shared/ids.ts";
+import type { HostInventory } from "../pool/events.ts";
+import type { HostVm } from "../pool/host.ts";
+import { retryDelayMs, stableAfterMs, stepRetriesMax } from "../pool/limits.ts";
+import type { Pool } from "../pool/pool.ts";
+import type { HostSight, VmRecord } from "../pool/vm.ts";
+import { seenTrigger } from "../pool/vm-machine.ts";
+import { changeVm, failVm, moveVm, releasedHost } from "./change-vm.ts";
+
+/** Applies an inventory and returns the host's foreign VMs as they are now, in the order of their names. */
+export function applyInventory(
+  pool: Pool,
+  {
+    host,
+    inventory,
+    known,
+    timeMs,
+  }: {
+    readonly host: HostId;
+    readonly inventory: HostInventory;
+    /** The foreign VMs as they were. */
+    readonly known: readonly HostVm[];
+    readonly timeMs: number;
+  },
+): readonly HostVm[] {
+  const owned = new Map<string, VmRecord>();
+  for (const id of pool.vmsOn(host)) {
+    const vm = pool.vms.get(id);
+    if (vm?.sight !== undefined) owned.set(vm.sight.id, vm);
+  }
+  const foreign = new Map(inventory.isWhole ? [] : known.map((vm) => [vm.id, vm]));
+  const seen = new Set<string>();
+  for (const hostVm of inventory.vms) {
+    seen.add(hostVm.id);
+    const vm = owned.get(hostVm.id) ?? findByName(pool, host, hostVm.name);
+    if (vm === undefined) foreign.set(hostVm.id, hostVm);
+    else {
+      foreign.delete(hostVm.id);
+      applySight(pool, vm, hostVm, timeMs);
+    }
+  }
+  const gone = inventory.isWhole ? [...owned.keys()].filter((id) => !seen.has(id)) : inventory.removedIds;
+  for (const id of gone) {
+    foreign.delete(id);
+    const vm = owned.get(id);
+    if (vm !== undefined) applyGone(pool, vm, timeMs);
+  }
+  return [...foreign.values()].sort((a, b) => compareText(a.name, b.name) || compareText(a.id, b.id));
+}
+
+/** What is kept of a VM as its host shows it. */
+export function sightOf(hostVm: HostVm): HostSight {
+  return { id: hostVm.id, name: hostVm.name, state: hostVm.state, ipAddresses: hostVm.ipAddresses };
+}
+
+function findByName(pool: Pool, host: HostId, name: string): VmRecord | undefined {
+  const parsed = parseHostVmName(name);
+  const vm = parsed === undefined ? undefined : pool.findVmByUid(parsed.uid);
+  return vm !== undefined && vm.host === host && vm.attempt === parsed?.attempt ? vm : undefined;
+}
+
+function applySight(pool: Pool, vm: VmRecord, hostVm: HostVm, timeMs: number): void {
+  const sight = sightOf(hostVm);
+  const current = vm.sight !== undefined && isSameSight(vm.sight, sight) ? vm : changeVm(pool, vm, timeMs, { sight });
+  // While a command is under way its end tells the state; what is seen meanwhile are the steps on the way.
+  const trigger = seenTrigger(hostVm.state);
+  if (current.command !== undefined || trigger === undefined) return;
+  const isUnexpectedStop =
+    trigger === "seen-stopped" && current.state === "RUNNING" && current.spec.wanted === "running";
+  if (isUnexpectedStop) stoppedByItself(pool, current, timeMs);
+  else moveVm(pool, current, trigger, { timeMs, reason: "SeenOnHost", message: `the host shows it ${hostVm.state}` });
+}
+
+/** Nobody of the pool stopped it, and it is wanted running: it is started again, but not for ever. */
+function stoppedByItself(pool: Pool, vm: VmRecord, timeMs: number): void {
+  const retryCount = timeMs - vm.stateSinceMs >= stableAfterMs ? 1 : vm.retryCount + 1;
+  if (retryCount > stepRetriesMax) {
+    failVm(pool, vm, timeMs, {
+      reason: "KeepsStopping",
+      message: `it was powered off ${retryCount} times without being asked to; look at what the guest does when it is up`,
+      suspect: "template",
+      releasesHost: false,
+    });
+    return;
+  }
+  moveVm(pool, vm, "seen-stopped", {
+    timeMs,
+    reason: "StoppedByItself",
+    message: "it was powered off in the guest or by hand; it is started again, since it is wanted running",
+    fields: { retryCount, retryAtMs: timeMs + retryDelayMs(retryCount - 1) },
+  });
+}
+
+function applyGone(pool: Pool, vm: VmRecord, timeMs: number): void {
+  switch (vm.state) {
+    case "DELETING":
+      moveVm(pool, vm, "gone", {
+        timeMs,
+        reason: "Deleted",
+        fields: { ...releasedHost, command: undefined, retryAtMs: undefined },
+      });
+      return;
+    case "FAILED":
+      // Its record stays for a look; it holds nothing any more.
+      changeVm(pool, vm, timeMs, releasedHost);
+      return;
+    case "PLACED":
+    case "CREATING":
+      return;
+    default:
+      failVm(pool, vm, timeMs, {
+        reason: "Vanished",
+        message: "the VM is no longer on its Mac: someone removed it there",
+        suspect: "host",
+        releasesHost: true,
+      });
+  }
+}
+
+function isSameSight(a: HostSight, b: HostSight): boolean {
+  return (
+    a.id === b.id &&
+    a.name === b.name &&
+    a.state === b.state &&
+    a.ipAddresses.length === b.ipAddresses.length &&
+    a.ipAddresses.every((address, index) => address === b.ipAddresses[index])
+  );
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,116 @@
+/** What happens because time has passed: deadlines of VMs and hosts, retries, and the end of what is kept for a while. */
+import { asHostId, asVmId, type HostId, type VmId } from "../../shared/ids.ts";
+import type { HostRecord } from "../pool/host.ts";
+import { nextHostState } from "../pool/host-machine.ts";
+import { lostAfterMs, requestRetentionMs } from "../pool/limits.ts";
+import { type Pool, vmDueMs } from "../pool/pool.ts";
+import type { VmRecord } from "../pool/vm.ts";
+import { changeVm, failVm, moveVm } from "./change-vm.ts";
+
+/** How much is done in one batch at most, so that a pool that was asleep does not stall everyone when it wakes. */
+export const dueMax = 2_000;
+
+export function applyTick(pool: Pool, timeMs: number): undefined {
+  for (let count = 0; count < dueMax; count += 1) {
+    const key = pool.deadlines.take(timeMs);
+    if (key === undefined) return undefined;
+    if (key === "requests") forgetRequests(pool, timeMs);
+    else if (key.startsWith("vm/")) vmDue(pool, asVmId(key.slice(3)), timeMs);
+    else if (key.startsWith("host/")) hostDue(pool, asHostId(key.slice(5)), timeMs);
+  }
+  return undefined;
+}
+
+function vmDue(pool: Pool, id: VmId, timeMs: number): void {
+  const vm = pool.vms.get(id);
+  if (vm === undefined) return;
+  if (vm.deadlineMs !== undefined && vm.deadlineMs <= timeMs) deadlinePassed(pool, vm, timeMs);
+  else if (vm.retryAtMs !== undefined && vm.retryAtMs <= timeMs) changeVm(pool, vm, timeMs, { retryAtMs: undefined });
+  else {
+    const dueMs = vmDueMs(vm);
+    if (dueMs !== undefined) pool.deadlines.schedule(`vm/${id}`, dueMs);
+  }
+}
+
+function deadlinePassed(pool: Pool, vm: VmRecord, timeMs: number): void {
+  switch (vm.state) {
+    case "DELETED":
+      pool.removeVm(vm.id);
+      return;
+    case "FAILED":
+      // It was kept for a look for long enough.
+      expireFailed(pool, vm, timeMs);
+      return;
+    case "PENDING":
+      failVm(pool, vm, timeMs, {
+        reason: "PendingTimeout",
+        message: `no host had room for it within ${Math.round(vm.spec.pendingTimeoutMs / 1000)} s`,
+        suspect: "none",
+        releasesHost: false,
+      });
+      return;
+    default:
+      failVm(pool, vm, timeMs, {
+        reason: vm.state === "PLACED" ? "HostDidNotAnswer" : "NoProgress",
+        message: `hosts/${vm.host} reported no progress while the VM was ${vm.state}; look at the agent's log there`,
+        suspect: "host",
+        releasesHost: false,
+      });
+  }
+}
+
+function expireFailed(pool: Pool, vm: VmRecord, timeMs: number): void {
+  const fields = {
+    spec: { ...vm.spec, wanted: "deleted" as const },
+    generation: vm.generation + 1,
+    force: true,
+    deadlineMs: undefined,
+  };
+  if (vm.host === undefined) moveVm(pool, vm, "dropped", { timeMs, reason: "RetentionOver", fields });
+  else changeVm(pool, vm, timeMs, fields);
+}
+
+function hostDue(pool: Pool, id: HostId, timeMs: number): void {
+  const host = pool.hosts.get(id);
+  const contact = pool.contact(id);
+  if (host === undefined) return;
+  // A planner looks at what is due of a drain.
+  if (host.spec.drain?.deadlineMs !== undefined) {
+    if (host.spec.drain.deadlineMs <= timeMs) pool.dirtyHosts.add(id);
+    else pool.deadlines.schedule(`host/${id}`, host.spec.drain.deadlineMs);
+  }
+  if (contact === undefined || host.state === "ENROLLED" || host.state === "LOST") return;
+  const lostAtMs = contact.silentAtMs + lostAfterMs;
+  if (timeMs < contact.silentAtMs) pool.deadlines.schedule(`host/${id}`, contact.silentAtMs);
+  else if (timeMs < lostAtMs) {
+    hostSilent(pool, host, "silent", timeMs);
+    pool.deadlines.schedule(`host/${id}`, lostAtMs);
+  } else hostSilent(pool, host, "lost", timeMs);
+}
+
+function hostSilent(pool: Pool, host: HostRecord, trigger: "silent" | "lost", timeMs: number): void {
+  const state = nextHostState(host.state, trigger);
+  if (state === undefined) return;
+  pool.putHost({ ...host, state, stateSinceMs: timeMs, updateTimeMs: timeMs, revision: pool.nextRevision });
+  for (const id of pool.vmsOn(host.id)) {
+    const vm = pool.vms.get(id);
+    if (vm === undefined) continue;
+    moveVm(pool, vm, "host-silent", {
+      timeMs,
+      reason: "HostSilent",
+      message: `hosts/${host.id} does not answer; the VM probably runs on there`,
+    });
+  }
+}
+
+function forgetRequests(pool: Pool, timeMs: number): void {
+  // They stand in the order of their times.
+  for (const request of pool.requests.values()) {
+    const dueMs = request.createTimeMs + requestRetentionMs;
+    if (dueMs > timeMs) {
+      pool.deadlines.schedule("requests", dueMs);
+      return;
+    }
+    pool.removeRequest(request.id);
+  }
+}

@@ -1,0 +1,306 @@
+/**
+ * The engine: the only writer. It applies events to the pool, lets the planners look at what changed, and makes all changes
+ * durable, many at once: while one batch is being synced, the next one fills. Nothing leaves before it is durable. When the
+ * store fails, the engine ends: memory must never run ahead of what a restart would find.
+ */
+
+import { assert } from "../../shared/assert.ts";
+import type { Cancellable, Clock } from "../../shared/clock.ts";
+import { MeridianError } from "../../shared/errors.ts";
+import type { Logger } from "../../shared/log.ts";
+import { applyEvent } from "../apply/apply-event.ts";
+import { planDrain } from "../planners/drain.ts";
+import { planVmStep } from "../planners/lifecycle.ts";
+import { planPlacement } from "../planners/waiting.ts";
+import type { DurableBatch } from "../pool/changes.ts";
+import type { EventReply, PoolEvent } from "../pool/events.ts";
+import { heartbeatPeriodMs, startGraceMs } from "../pool/limits.ts";
+import type { Pool } from "../pool/pool.ts";
+import type { PoolView } from "../pool/view.ts";
+import type { Store } from "../storage/store.ts";
+import { ChangeLog } from "./change-log.ts";
+import type { EngineApi } from "./engine-api.ts";
+import { PoolTime } from "./pool-time.ts";
+import { decodePool, encodeBatch } from "./records.ts";
+
+export interface EngineOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/**
+ * How many VMs the planners look at, and how many they place, before a batch goes to the store: a great many that wait must
+ * not keep those that ask from being answered.
+ */
+const plannedPerBatchMax = 1_000;
+
+/** The shortest time between two ticks, in ms: what is due within it is done together. */
+const tickSpacingMs = 5;
+
+interface Waiter {
+  readonly revision: number;
+  readonly resolve: () => void;
+  readonly reject: (error: MeridianError) => void;
+}
+
+export class Engine implements EngineApi {
+  /** Resolves when the engine was closed, rejects with the store's error when it had to end. */
+  readonly ended: Promise<void>;
+
+  private readonly pool: Pool;
+  private readonly store: Store;
+  private readonly clock: Clock;
+  private readonly log: Logger;
+  private readonly time: PoolTime;
+  private readonly changeLog: ChangeLog;
+  private readonly listeners = new Set<(batch: DurableBatch) => void>();
+  /** In the order of their revisions. */
+  private waiters: Waiter[] = [];
+  private isFlushPlanned = false;
+  private committing: Promise<void> | undefined;
+  private state: "running" | "closing" | "closed" | "failed" = "running";
+  private tick: { readonly atMs: number; readonly timer: Cancellable } | undefined;
+  private readonly settle: { readonly resolve: () => void; readonly reject: (error: unknown) => void };
+
+  /** Loads the pool from the store. Rejects with a `StoreError`. */
+  static async open(options: EngineOptions): Promise<Engine> {
+    const contents = await options.store.load();
+    const { pool, newestMs } = decodePool(contents);
+    return new Engine(options, pool, new PoolTime(options.clock, newestMs));
+  }
+
+  private constructor({ store, clock, log }: EngineOptions, pool: Pool, time: PoolTime) {
+    this.store = store;
+    this.clock = clock;
+    this.log = log;
+    this.pool = pool;
+    this.time = time;
+    this.changeLog = new ChangeLog(pool.revision);
+    const ended = Promise.withResolvers<void>();
+    this.ended = ended.promise;
+    // Whoever waits for the end hears of it; that nobody may be waiting is no second failure.
+    this.ended.catch(() => undefined);
+    this.settle = ended;
+    this.awaitHosts();
+    this.planFlush();
+  }
+
+  nowMs(): number {
+    return this.time.nowMs();
+  }
+
+  async submit<E extends PoolEvent>(event: E): Promise<EventReply<E>> {
+    this.checkRunning();
+    let reply: EventReply<E>;
+    try {
+      reply = applyEvent(this.pool, event, this.nowMs());
+    } catch (error) {
+      if (!(error instanceof MeridianError)) this.fail(error);
+      // A refusal too may tell of what is not durable yet: that a name is taken, for one.
+      await this.untilDurable(this.pool.revision);
+      throw error;
+    }
+    this.planFlush();
+    await this.untilDurable(this.pool.revision);
+    return reply;
+  }
+
+  async read<T>(read: (view: PoolView) => T): Promise<T> {
+    this.checkRunning();
+    const result = read(this.pool);
+    await this.untilDurable(this.pool.revision);
+    return result;
+  }
+
+  follow(fromRevision: number, signal: AbortSignal): AsyncIterable<DurableBatch> {
+    return this.changeLog.follow(fromRevision, signal);
+  }
+
+  onDurable(listener: (batch: DurableBatch) => void): { cancel(): void } {
+    this.listeners.add(listener);
+    return { cancel: () => this.listeners.delete(listener) };
+  }
+
+  /** Makes durable what has been applied, and ends. The store stays open. */
+  async close(): Promise<void> {
+    if (this.state !== "running") return this.ended.catch(() => undefined);
+    this.state = "closing";
+    this.tick?.timer.cancel();
+    while (this.committing !== undefined || this.pool.revision > this.changeLog.revision) {
+      await (this.committing ?? this.untilDurable(this.pool.revision));
+      if (this.hasFailed()) return;
+    }
+    this.state = "closed";
+    this.changeLog.close();
+    this.settle.resolve();
+  }
+
+  /** After a start every host has to be heard again before it can be called silent. */
+  private awaitHosts(): void {
+    const silentAtMs = this.nowMs() + startGraceMs;
+    for (const host of this.pool.hosts.values()) {
+      if (host.state !== "READY" && host.state !== "DISCONNECTED") continue;
+      this.pool.setContact(host.id, {
+        isConnected: false,
+        sessionId: "",
+        heardAtMs: 0,
+        silentAtMs,
+        heartbeatPeriodMs: heartbeatPeriodMs(this.pool.hosts.size),
+        inUse: { cpuCount: 0, memoryMib: 0, diskMib: 0 },
+        diskFreeMib: 0,
+        diskTotalMib: 0,
+        macosGuests: 0,
+      });
+    }
+  }
+
+  private checkRunning(): void {
+    if (this.state === "running") return;
+    throw new MeridianError("SERVER_NOT_SERVING", "the server is stopping; try again, or ask another one", {
+      retryAfterMs: 1000,
+    });
+  }
+
+  private hasFailed(): boolean {
+    return this.state === "failed";
+  }
+
+  private untilDurable(revision: number): Promise<void> {
+    if (revision <= this.changeLog.revision) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.waiters.push({ revision, resolve, reject });
+    });
+  }
+
+  /** Lets the planners and the store have their turn once the events that are at hand have been applied. */
+  private planFlush(): void {
+    if (this.isFlushPlanned || this.hasFailed()) return;
+    this.isFlushPlanned = true;
+    queueMicrotask(() => {
+      this.isFlushPlanned = false;
+      this.flush();
+    });
+  }
+
+  private flush(): void {
+    if (this.committing !== undefined || this.hasFailed()) return;
+    try {
+      this.plan();
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
+    this.planTick();
+    const changes = this.pool.seal();
+    if (changes.length === 0) return;
+    const revision = this.pool.revision;
+    this.committing = this.commit({ revision, changes });
+  }
+
+  private async commit(batch: DurableBatch): Promise<void> {
+    try {
+      await this.store.commit(encodeBatch(batch.revision, batch.changes));
+    } catch (error) {
+      this.committing = undefined;
+      this.fail(error);
+      return;
+    }
+    this.committing = undefined;
+    this.changeLog.append(batch);
+    for (const listener of this.listeners) listener(batch);
+    this.releaseWaiters(batch.revision);
+    this.flush();
+  }
+
+  private releaseWaiters(revision: number): void {
+    let count = 0;
+    for (const waiter of this.waiters) {
+      if (waiter.revision > revision) break;
+      waiter.resolve();
+      count += 1;
+    }
+    this.waiters = count === this.waiters.length ? [] : this.waiters.slice(count);
+  }
+
+  /** Applies what the planners propose until they propose nothing more, or enough for one batch. */
+  private plan(): void {
+    const nowMs = this.nowMs();
+    let budget = plannedPerBatchMax;
+    for (const id of this.pool.dirtyHosts) {
+      this.pool.dirtyHosts.delete(id);
+      const host = this.pool.hosts.get(id);
+      const decisions = host === undefined ? [] : planDrain(this.pool, host, nowMs);
+      for (const decision of decisions) applyEvent(this.pool, decision, nowMs);
+    }
+    for (;;) {
+      for (const id of this.pool.dirtyVms) {
+        if (budget === 0) return this.planRest();
+        budget -= 1;
+        this.pool.dirtyVms.delete(id);
+        const vm = this.pool.vms.get(id);
+        const decision = vm === undefined ? undefined : planVmStep(vm, nowMs);
+        if (decision !== undefined) applyEvent(this.pool, decision, nowMs);
+      }
+      const placement = planPlacement(this.pool);
+      if (placement === undefined) return;
+      if (budget === 0) return this.planRest();
+      budget -= 1;
+      // What was chosen a moment ago still holds: nothing happened in between.
+      const isPlaced = applyEvent(this.pool, placement, nowMs);
+      assert(isPlaced, `the placement of ${placement.id} on ${placement.host} did not hold`);
+    }
+  }
+
+  /** There is more to plan: it comes after this batch, and right away if nothing has to be synced. */
+  private planRest(): void {
+    this.planFlush();
+  }
+
+  /** Wakes the engine when the next thing is due. */
+  private planTick(): void {
+    const dueMs = this.pool.deadlines.nextMs;
+    if (dueMs === undefined || this.state !== "running") return;
+    if (this.tick !== undefined && this.tick.atMs <= dueMs) return;
+    this.tick?.timer.cancel();
+    const timer = this.clock.after(Math.max(tickSpacingMs, dueMs - this.nowMs()), () => {
+      this.tick = undefined;
+      if (this.state === "running") this.applyTick();
+    });
+    this.tick = { atMs: dueMs, timer };
+  }
+
+  private applyTick(): void {
+    try {
+      applyEvent(this.pool, { type: "tick" }, this.nowMs());
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
+    this.planFlush();
+    this.planTick();
+  }
+
+  /** The last word: nothing more is answered, and whoever runs the engine ends the process. */
+  private fail(error: unknown): void {
+    if (this.hasFailed() || this.state === "closed") return;
+    this.state = "failed";
+    this.log.fatal({ err: error, revision: this.changeLog.revision }, "engine ended");
+    this.tick?.timer.cancel();
+    const waiters = this.waiters;
+    this.waiters = [];
+    for (const waiter of waiters) {
+      waiter.reject(
+        new MeridianError(
+          "SERVER_NOT_SERVING",
+          "the server ended before the change was stored; ask again when it is back",
+          {
+            retryAfterMs: 1000,
+          },
+        ),
+      );
+    }
+    this.changeLog.close();
+    this.settle.reject(error);
+  }
+}

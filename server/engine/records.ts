@@ -1,0 +1,105 @@
+/** How the pool's records are stored: their kinds, and the way from a batch of changes to the store and back. */
+import { assertNever } from "../../shared/assert.ts";
+import type { RecordChange } from "../pool/changes.ts";
+import type { HostRecord } from "../pool/host.ts";
+import { Pool } from "../pool/pool.ts";
+import type { CatalogRecord, RequestRecord, TemplateRecord } from "../pool/template.ts";
+import type { VmRecord } from "../pool/vm.ts";
+import { parseRecordKey, recordKey } from "../storage/key-layout.ts";
+import { decodeRecord, defineRecordKind, encodeRecord } from "../storage/record-format.ts";
+import type { StoreBatch, StoreContents, StoreEntry } from "../storage/store.ts";
+
+const hostKind = defineRecordKind<HostRecord>("host", []);
+const vmKind = defineRecordKind<VmRecord>("vm", []);
+const templateKind = defineRecordKind<TemplateRecord>("template", []);
+const catalogKind = defineRecordKind<CatalogRecord>("catalog", []);
+const requestKind = defineRecordKind<RequestRecord>("request", []);
+
+/** The batch that makes the changes durable. */
+export function encodeBatch(revision: number, changes: readonly RecordChange[]): StoreBatch {
+  const puts: StoreEntry[] = [];
+  const deletes: string[] = [];
+  for (const change of changes) {
+    const key = recordKey(change.kind, change.id);
+    const value = encodeAfter(change);
+    if (value === undefined) deletes.push(key);
+    else puts.push({ key, value });
+  }
+  return { revision, puts, deletes };
+}
+
+/** The pool as it was stored, and the time of its newest change. Throws `StoreError` for records that cannot be read. */
+export function decodePool(contents: StoreContents): { readonly pool: Pool; readonly newestMs: number } {
+  const records = contents.entries.map(decodeEntry);
+  const pool = new Pool(contents.revision);
+  let newestMs = 0;
+  const noteTime = (timeMs: number): void => {
+    newestMs = Math.max(newestMs, timeMs);
+  };
+  // Hosts, templates and catalogs first: what VMs wait for, and where they stand, is looked up while they are put.
+  for (const { kind, record } of records) {
+    if (kind === "host") pool.putHost(record);
+    else if (kind === "template") pool.putTemplate(record);
+    else if (kind === "catalog") pool.putCatalog(record);
+    else continue;
+    noteTime(record.updateTimeMs);
+  }
+  // In the order of time, since deleted VMs and requests are forgotten in the order in which they came.
+  const vms = records.flatMap((entry) => (entry.kind === "vm" ? [entry.record] : []));
+  for (const vm of vms.sort((a, b) => a.stateSinceMs - b.stateSinceMs)) {
+    pool.putVm(vm);
+    noteTime(vm.updateTimeMs);
+  }
+  const requests = records.flatMap((entry) => (entry.kind === "request" ? [entry.record] : []));
+  for (const request of requests.sort((a, b) => a.createTimeMs - b.createTimeMs)) {
+    pool.putRequest(request);
+    noteTime(request.createTimeMs);
+  }
+  pool.forgetChanges();
+  return { pool, newestMs };
+}
+
+function encodeAfter(change: RecordChange): string | undefined {
+  switch (change.kind) {
+    case "host":
+      return change.after && encodeRecord(hostKind, change.after);
+    case "vm":
+      return change.after && encodeRecord(vmKind, change.after);
+    case "template":
+      return change.after && encodeRecord(templateKind, change.after);
+    case "catalog":
+      return change.after && encodeRecord(catalogKind, change.after);
+    case "request":
+      return change.after && encodeRecord(requestKind, change.after);
+    default:
+      return assertNever(change, "record kind");
+  }
+}
+
+type StoredRecord =
+  | { readonly kind: "host"; readonly record: HostRecord }
+  | { readonly kind: "vm"; readonly record: VmRecord }
+  | { readonly kind: "template"; readonly record: TemplateRecord }
+  | { readonly kind: "catalog"; readonly record: CatalogRecord }
+  | { readonly kind: "request"; readonly record: RequestRecord }
+  | { readonly kind: "meta"; readonly record: undefined };
+
+function decodeEntry(entry: StoreEntry): StoredRecord {
+  const { kind } = parseRecordKey(entry.key);
+  switch (kind) {
+    case "host":
+      return { kind, record: decodeRecord(hostKind, entry) };
+    case "vm":
+      return { kind, record: decodeRecord(vmKind, entry) };
+    case "template":
+      return { kind, record: decodeRecord(templateKind, entry) };
+    case "catalog":
+      return { kind, record: decodeRecord(catalogKind, entry) };
+    case "request":
+      return { kind, record: decodeRecord(requestKind, entry) };
+    case "meta":
+      return { kind, record: undefined };
+    default:
+      return assertNever(kind, "record kind");
+  }
+}

@@ -1,0 +1,82 @@
+/** The scores: each a named term between 0 and 1, and its weight. Only hosts that pass all filters are scored. */
+import { type Labels, matchesLabel } from "../pool/labels.ts";
+import type { HostLedger } from "../pool/ledger.ts";
+import { imageKey } from "../pool/shape.ts";
+import type { PoolView } from "../pool/view.ts";
+import type { Resources, VmImage, VmSpec } from "../pool/vm.ts";
+import type { ScoreTerm } from "./explanation.ts";
+import type { Candidate } from "./filters.ts";
+
+/** What scores look at beside the host. */
+export interface ScoredVm {
+  readonly spec: VmSpec;
+  readonly image: VmImage;
+  readonly resources: Resources;
+}
+
+interface Score {
+  readonly name: string;
+  readonly weight: number;
+  readonly value: (candidate: Candidate, vm: ScoredVm, view: PoolView) => number;
+}
+
+/** A pull takes minutes, a preference is a wish, and packing only decides between hosts that are alike otherwise. */
+const scores: readonly Score[] = [
+  { name: "template_present", weight: 100, value: ({ ledger }, { image }) => (holdsImage(ledger, image) ? 1 : 0) },
+  {
+    name: "preferred_labels",
+    weight: 50,
+    value: ({ ledger }, { spec: { placement } }) => matchingShare(ledger.labels, placement.preferred),
+  },
+  { name: "spread_key", weight: 30, value: ({ host }, { spec }, view) => 1 / (1 + countAlike(view, host.id, spec)) },
+  {
+    name: "strategy",
+    weight: 10,
+    value: ({ ledger }, { spec, resources }) => {
+      const full = fullness(ledger, resources);
+      return spec.placement.strategy === "spread" ? 1 - full : full;
+    },
+  },
+];
+
+/** The sum of all terms. */
+export function scoreOf(candidate: Candidate, vm: ScoredVm, view: PoolView): number {
+  let sum = 0;
+  for (const score of scores) sum += score.weight * score.value(candidate, vm, view);
+  return sum;
+}
+
+/** Every term by itself, for explanations. */
+export function scoreTerms(candidate: Candidate, vm: ScoredVm, view: PoolView): readonly ScoreTerm[] {
+  return scores.map(({ name, weight, value }) => ({ name, weight, value: value(candidate, vm, view) }));
+}
+
+/** Whether the host needs no pull for the VM. */
+function holdsImage(ledger: HostLedger, { source }: VmImage): boolean {
+  return source.kind !== "catalog" || ledger.images.has(imageKey(source.catalogId, source.version));
+}
+
+function matchingShare(labels: Labels, preferred: VmSpec["placement"]["preferred"]): number {
+  if (preferred.length === 0) return 0;
+  return preferred.filter((expression) => matchesLabel(labels, expression)).length / preferred.length;
+}
+
+/** VMs on the host whose label under the spread key has the same value. */
+function countAlike(view: PoolView, host: Candidate["host"]["id"], spec: VmSpec): number {
+  const key = spec.placement.spreadKey;
+  if (key === undefined) return 0;
+  let count = 0;
+  for (const id of view.vmsOn(host)) {
+    if (view.vms.get(id)?.spec.labels[key] === spec.labels[key]) count += 1;
+  }
+  return count;
+}
+
+/** How full the host would be with the VM, by what it is fullest of. */
+function fullness(ledger: HostLedger, resources: Resources): number {
+  const share = (taken: number, capacity: number): number => (capacity === 0 ? 1 : Math.min(1, taken / capacity));
+  return Math.max(
+    share(ledger.cpuTaken + resources.cpuCount, ledger.cpuCapacity),
+    share(ledger.memoryTakenMib + resources.memoryMib, ledger.memoryCapacityMib),
+  );
+}

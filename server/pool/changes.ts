@@ -1,0 +1,27 @@
+/** Changes of records, as they become durable together. */
+import type { HostRecord } from "./host.ts";
+import type { CatalogRecord, RequestRecord, TemplateRecord } from "./template.ts";
+import type { VmRecord } from "./vm.ts";
+
+/** Changes that became durable together. */
+export interface DurableBatch {
+  readonly revision: number;
+  /** One a record: what it was before the batch, and what it is after. */
+  readonly changes: readonly RecordChange[];
+}
+
+export type RecordChange =
+  | ChangeOf<"host", HostRecord>
+  | ChangeOf<"vm", VmRecord>
+  | ChangeOf<"template", TemplateRecord>
+  | ChangeOf<"catalog", CatalogRecord>
+  | ChangeOf<"request", RequestRecord>;
+
+export interface ChangeOf<Kind extends string, R> {
+  readonly kind: Kind;
+  readonly id: string;
+  /** Absent: the record is new. */
+  readonly before: R | undefined;
+  /** Absent: the record is gone. */
+  readonly after: R | undefined;
+}

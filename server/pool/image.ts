@@ -1,0 +1,53 @@
+/** What a VM is really made of: the template as it is when the VM is accepted. */
+import { fieldInvalid, MeridianError, notFound } from "../../shared/errors.ts";
+import type { PoolView } from "./view.ts";
+import type { Resources, VmImage, VmRecord, VmSpec } from "./vm.ts";
+
+/** Throws `MeridianError`: RESOURCE_NOT_FOUND, FIELD_INVALID, STATE_NOT_ALLOWED (a source VM that cannot be copied now). */
+export function resolveImage(view: PoolView, spec: VmSpec): VmImage {
+  const image = spec.sourceVm === undefined ? templateImage(view, spec) : copiedImage(sourceOf(view, spec));
+  const { architecture } = spec.placement;
+  if (architecture !== undefined && architecture !== image.architecture) {
+    throw fieldInvalid(
+      "spec.placement.architecture",
+      `the template is for ${image.architecture}, not for ${architecture}`,
+    );
+  }
+  return spec.readiness === undefined ? image : { ...image, readiness: spec.readiness };
+}
+
+/** What the VM reserves: what it asks for, and the template's where it does not say. */
+export function resolveResources(spec: VmSpec, image: VmImage): Resources {
+  return {
+    cpuCount: spec.resources.cpuCount || image.resources.cpuCount,
+    memoryMib: spec.resources.memoryMib || image.resources.memoryMib,
+    diskMib: spec.resources.diskMib || image.resources.diskMib,
+  };
+}
+
+function templateImage(view: PoolView, spec: VmSpec): VmImage {
+  const template = view.templates.get(spec.template);
+  if (template === undefined) throw notFound(`templates/${spec.template}`);
+  const { source, guestOs, architecture, resources, readiness } = template.spec;
+  if (spec.templateVersion === undefined) return { source, guestOs, architecture, resources, readiness };
+  if (source.kind !== "catalog") {
+    throw fieldInvalid("spec.template", `templates/${spec.template} stands on the hosts and has no versions`);
+  }
+  return { source: { ...source, version: spec.templateVersion }, guestOs, architecture, resources, readiness };
+}
+
+function sourceOf(view: PoolView, spec: VmSpec): VmRecord {
+  const source = spec.sourceVm === undefined ? undefined : view.vms.get(spec.sourceVm);
+  if (source === undefined || source.state === "DELETED") throw notFound(`vms/${spec.sourceVm}`);
+  if (source.state !== "STOPPED" || source.sight === undefined) {
+    throw new MeridianError("STATE_NOT_ALLOWED", `vms/${source.id} is ${source.state}; stop it before it is copied`, {
+      resource: `vms/${source.id}`,
+      metadata: { state: source.state, vm: `vms/${source.id}` },
+    });
+  }
+  return source;
+}
+
+function copiedImage(source: VmRecord): VmImage {
+  return { ...source.image, resources: source.resources, source: { kind: "clone", vm: source.id } };
+}

@@ -1,0 +1,66 @@
+/** The bounds of the pool itself, each with its reason. Times are in ms. */
+
+const secondMs = 1000;
+const minuteMs = 60 * secondMs;
+
+/** The heartbeat's period: 10 s, and longer in a pool so large that its heartbeats would be more than 100 a second. */
+export function heartbeatPeriodMs(hostCount: number): number {
+  return Math.max(10 * secondMs, hostCount * 10);
+}
+
+/** How long a host may be silent before its VMs are UNKNOWN: three heartbeats, so that one lost packet means nothing. */
+export const silentAfterPeriods = 3;
+
+/** How long a host may be silent before it is LOST: a Mac that installs an update and restarts is back within that. */
+export const lostAfterMs = 15 * minuteMs;
+
+/** The first bound of silence after the server's own start: agents back off for up to 30 s before they return. */
+export const startGraceMs = 2 * minuteMs;
+
+/** How long a connected host may take to say that it has taken a create on. */
+export const placedMaxMs = 2 * minuteMs;
+
+/** How long the making of a VM may go on without any progress: the agent gives up after 10 minutes; this is the net. */
+export const createSilenceMaxMs = 12 * minuteMs;
+
+/** What a VM gets beyond its readiness timeout to be started: powering on, and the agent's report. */
+export const startMarginMs = 2 * minuteMs;
+
+/** How long stopping, suspending and pausing may take: suspending writes all memory to disk. */
+export const changeMaxMs = 10 * minuteMs;
+
+/** How long a failed VM is kept for a look. */
+export const failedRetentionMs = 15 * minuteMs;
+
+/** How long a deleted VM's record is kept, so that whoever waits for it sees it go. */
+export const deletedRetentionMs = 10 * minuteMs;
+
+/** How many deleted VMs' records are kept at most: the oldest go first. About 30 MB. */
+export const deletedRecordsMax = 20_000;
+
+/** How long a create's `request_id` is remembered: a client's retries end long before. */
+export const requestRetentionMs = 60 * minuteMs;
+
+/** How often a step is tried again on its host before the VM fails. A delete is tried for ever. */
+export const stepRetriesMax = 3;
+
+/** How often a VM is placed anew because hosts refused it before they began. */
+export const displacementsMax = 10;
+
+/** The wait before a step's first retry; it doubles up to the maximum. */
+export const retryBaseMs = 1 * secondMs;
+export const retryMaxMs = 1 * minuteMs;
+
+/** How many entries of a VM's timeline are kept: the first, which tells of the wait, and the newest. */
+export const timelineMax = 64;
+
+/** The wait before the retry that follows `retryCount` failures. */
+export function retryDelayMs(retryCount: number): number {
+  return Math.min(retryMaxMs, retryBaseMs * 2 ** Math.min(retryCount, 20));
+}
+
+/** How long a VM must have been running for its stopping by itself to count as the first time. */
+export const stableAfterMs = 10 * minuteMs;
+
+/** How many VMs may wait for a host. About 300 MB of records. */
+export const waitingMax = 200_000;

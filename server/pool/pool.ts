@@ -1,0 +1,271 @@
+/**
+ * The pool: every record, and the indexes that are derived from them. It is changed in place, by appliers alone, one event
+ * at a time; the records themselves are values and are replaced. It collects what changed, for the engine to make durable
+ * as one batch, and which VMs and hosts a planner has to look at.
+ */
+import { assert, required } from "../../shared/assert.ts";
+import type { CatalogId, HostId, TemplateId, Uid, VmId } from "../../shared/ids.ts";
+import type { RecordChange } from "./changes.ts";
+import { Deadlines } from "./deadlines.ts";
+import type { HostContact, HostRecord } from "./host.ts";
+import { HostLedger } from "./ledger.ts";
+import { shapeOfVm } from "./shape.ts";
+import type { CatalogRecord, RequestRecord, TemplateRecord } from "./template.ts";
+import type { PoolView } from "./view.ts";
+import { type VmRecord, type VmState, vmStates } from "./vm.ts";
+import { WaitingQueue } from "./waiting-queue.ts";
+
+export class Pool implements PoolView {
+  readonly hosts = new Map<HostId, HostRecord>();
+  readonly vms = new Map<VmId, VmRecord>();
+  readonly templates = new Map<TemplateId, TemplateRecord>();
+  readonly catalogs = new Map<CatalogId, CatalogRecord>();
+  readonly requests = new Map<string, RequestRecord>();
+
+  readonly queue = new WaitingQueue();
+  readonly waiting = new Set<VmId>();
+  readonly deadlines = new Deadlines();
+  /** Deleted VMs whose records are still kept, the oldest first. */
+  readonly deleted = new Set<VmId>();
+  /** VMs and hosts that changed since a planner last looked at them. */
+  readonly dirtyVms = new Set<VmId>();
+  readonly dirtyHosts = new Set<HostId>();
+
+  private sealedRevision: number;
+  private changes = new Map<string, RecordChange>();
+  private readonly contacts = new Map<HostId, HostContact>();
+  private readonly ledgers = new Map<HostId, HostLedger>();
+  private readonly vmsByHost = new Map<HostId, Set<VmId>>();
+  private readonly vmByUid = new Map<Uid, VmId>();
+  private readonly stateCounts = new Map<VmState, number>(vmStates.map((state) => [state, 0]));
+  private readonly templateCounts = new Map<TemplateId, number>();
+
+  /** @param revision the store's revision. */
+  constructor(revision: number) {
+    this.sealedRevision = revision;
+  }
+
+  get revision(): number {
+    return this.changes.size === 0 ? this.sealedRevision : this.nextRevision;
+  }
+
+  /** The revision of the batch that is being filled: what changed records carry. */
+  get nextRevision(): number {
+    return this.sealedRevision + 1;
+  }
+
+  contact(host: HostId): HostContact | undefined {
+    return this.contacts.get(host);
+  }
+
+  ledger(host: HostId): HostLedger {
+    let ledger = this.ledgers.get(host);
+    if (ledger === undefined) {
+      ledger = new HostLedger();
+      this.ledgers.set(host, ledger);
+    }
+    return ledger;
+  }
+
+  vmsOn(host: HostId): ReadonlySet<VmId> {
+    return this.vmsByHost.get(host) ?? noVms;
+  }
+
+  countVms(state: VmState): number {
+    return this.stateCounts.get(state) ?? 0;
+  }
+
+  countVmsOf(template: TemplateId): number {
+    return this.templateCounts.get(template) ?? 0;
+  }
+
+  findVmByUid(uid: Uid): VmRecord | undefined {
+    const id = this.vmByUid.get(uid);
+    return id === undefined ? undefined : this.vms.get(id);
+  }
+
+  /** Takes the changes since the last call; they are the next revision. */
+  seal(): readonly RecordChange[] {
+    if (this.changes.size === 0) return [];
+    const sealed = [...this.changes.values()];
+    this.changes = new Map();
+    this.sealedRevision += 1;
+    return sealed;
+  }
+
+  /** Forgets the changes since the last call: what was put is what is stored already. */
+  forgetChanges(): void {
+    this.changes = new Map();
+  }
+
+  putVm(after: VmRecord): void {
+    const before = this.vms.get(after.id);
+    this.vms.set(after.id, after);
+    this.note({ kind: "vm", id: after.id, before, after });
+    this.indexVm(before, after);
+  }
+
+  removeVm(id: VmId): void {
+    const before = required(this.vms.get(id), "VM to remove");
+    this.vms.delete(id);
+    this.note({ kind: "vm", id, before, after: undefined });
+    this.indexVm(before, undefined);
+  }
+
+  putHost(after: HostRecord): void {
+    const before = this.hosts.get(after.id);
+    this.hosts.set(after.id, after);
+    this.note({ kind: "host", id: after.id, before, after });
+    this.indexHost(after);
+  }
+
+  removeHost(id: HostId): void {
+    const before = required(this.hosts.get(id), "host to remove");
+    assert(this.vmsOn(id).size === 0, `host ${id} was removed with VMs on it`);
+    this.hosts.delete(id);
+    this.contacts.delete(id);
+    this.ledgers.delete(id);
+    this.vmsByHost.delete(id);
+    this.note({ kind: "host", id, before, after: undefined });
+  }
+
+  /** What is known of a host only as long as this server runs; nothing of it becomes durable. */
+  setContact(id: HostId, contact: HostContact): void {
+    const before = this.contacts.get(id);
+    this.contacts.set(id, contact);
+    this.ledger(id).setDisk(contact);
+    this.deadlines.schedule(`host/${id}`, contact.silentAtMs);
+    if (before?.isConnected !== contact.isConnected || before.diskFreeMib < contact.diskFreeMib) this.wake(id);
+  }
+
+  putTemplate(after: TemplateRecord): void {
+    const before = this.templates.get(after.id);
+    this.templates.set(after.id, after);
+    this.note({ kind: "template", id: after.id, before, after });
+  }
+
+  removeTemplate(id: TemplateId): void {
+    const before = required(this.templates.get(id), "template to remove");
+    this.templates.delete(id);
+    this.note({ kind: "template", id, before, after: undefined });
+  }
+
+  putCatalog(after: CatalogRecord): void {
+    const before = this.catalogs.get(after.id);
+    this.catalogs.set(after.id, after);
+    this.note({ kind: "catalog", id: after.id, before, after });
+  }
+
+  removeCatalog(id: CatalogId): void {
+    const before = required(this.catalogs.get(id), "catalog to remove");
+    this.catalogs.delete(id);
+    this.note({ kind: "catalog", id, before, after: undefined });
+  }
+
+  putRequest(after: RequestRecord): void {
+    const before = this.requests.get(after.id);
+    this.requests.set(after.id, after);
+    this.note({ kind: "request", id: after.id, before, after });
+  }
+
+  removeRequest(id: string): void {
+    const before = required(this.requests.get(id), "request to remove");
+    this.requests.delete(id);
+    this.note({ kind: "request", id, before, after: undefined });
+  }
+
+  /** A host may have room that it had not. */
+  wake(host: HostId): void {
+    this.queue.wake(host);
+  }
+
+  private note(change: RecordChange): void {
+    const key = `${change.kind}/${change.id}`;
+    const earlier = this.changes.get(key);
+    if (earlier === undefined) {
+      this.changes.set(key, change);
+      return;
+    }
+    // Changes of one batch are seen together: from what was before the first to what is after the last. A record that came
+    // and went within the batch is removed all the same, which costs a line and needs no case of its own.
+    // The cast holds because both changes are of the same kind: it is part of the key.
+    this.changes.set(key, { ...change, before: earlier.before } as RecordChange);
+  }
+
+  private indexHost(host: HostRecord): void {
+    this.ledger(host.id).setHost(host);
+    this.dirtyHosts.add(host.id);
+    this.wake(host.id);
+  }
+
+  private indexVm(before: VmRecord | undefined, after: VmRecord | undefined): void {
+    const id = required(after ?? before, "VM").id;
+    this.count(before, -1);
+    this.count(after, 1);
+    if (before !== undefined && before.uid !== after?.uid) this.vmByUid.delete(before.uid);
+    if (after !== undefined) this.vmByUid.set(after.uid, id);
+    this.indexPlaced(before, after);
+    this.indexWaiting(after, id);
+    if (after?.state === "DELETED") this.deleted.add(id);
+    else this.deleted.delete(id);
+    if (after === undefined) return;
+    this.dirtyVms.add(id);
+    const dueMs = vmDueMs(after);
+    if (dueMs !== undefined) this.deadlines.schedule(`vm/${id}`, dueMs);
+  }
+
+  private count(vm: VmRecord | undefined, sign: 1 | -1): void {
+    if (vm === undefined) return;
+    this.stateCounts.set(vm.state, this.countVms(vm.state) + sign);
+    if (vm.state === "DELETED") return;
+    const count = this.countVmsOf(vm.spec.template) + sign;
+    if (count === 0) this.templateCounts.delete(vm.spec.template);
+    else this.templateCounts.set(vm.spec.template, count);
+  }
+
+  private indexPlaced(before: VmRecord | undefined, after: VmRecord | undefined): void {
+    if (before?.host !== undefined) {
+      this.ledger(before.host).addVm(before, -1);
+      if (after?.host !== before.host) this.vmsByHost.get(before.host)?.delete(before.id);
+    }
+    if (after?.host !== undefined) {
+      this.ledger(after.host).addVm(after, 1);
+      let onHost = this.vmsByHost.get(after.host);
+      if (onHost === undefined) {
+        onHost = new Set();
+        this.vmsByHost.set(after.host, onHost);
+      }
+      onHost.add(after.id);
+    }
+    if (before?.host !== undefined && holdsMore(before, after)) {
+      this.wake(before.host);
+      this.dirtyHosts.add(before.host);
+    }
+  }
+
+  private indexWaiting(vm: VmRecord | undefined, id: VmId): void {
+    const isWaiting = vm?.state === "PENDING" && vm.spec.wanted !== "deleted";
+    if (isWaiting) this.waiting.add(id);
+    else this.waiting.delete(id);
+    if (!isWaiting || vm.retryAtMs !== undefined) {
+      this.queue.remove(id);
+      return;
+    }
+    this.queue.add({ id, priority: vm.spec.priority, createTimeMs: vm.createTimeMs }, shapeOfVm(this, vm));
+  }
+}
+
+/** When the VM has to be looked at again though nothing happened to it. */
+export function vmDueMs(vm: VmRecord): number | undefined {
+  if (vm.deadlineMs === undefined) return vm.retryAtMs;
+  return vm.retryAtMs === undefined ? vm.deadlineMs : Math.min(vm.deadlineMs, vm.retryAtMs);
+}
+
+const noVms: ReadonlySet<VmId> = new Set();
+
+/** Whether a change of a placed VM leaves its host with more room than before. */
+function holdsMore(before: VmRecord, after: VmRecord | undefined): boolean {
+  if (after === undefined || after.host !== before.host) return true;
+  const wasMade = before.state === "PLACED" || before.state === "CREATING";
+  return wasMade && after.state !== "PLACED" && after.state !== "CREATING";
+}
