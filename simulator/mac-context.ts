@@ -45,5 +45,6 @@ export function requireDisk(context: MacContext, neededMib: number): void {
   if (freeDiskMib(context) >= neededMib) return;
   throw prlctlFailed(
     "Unable to complete the operation. There is not enough disk space: no space left on device. Free up some space and try again.",
+    "disk-full",
   );
 }

@@ -60,6 +60,8 @@ export interface MacFacts {
 export const osVersion = "15.5";
 export const parallelsVersion = "20.3.0.55895";
 export const toolsVersion = "20.3.0-55895";
+/** What the service keeps for the Mac itself. */
+export const serviceReserved = { cpuCount: 1, memoryMib: 2_048, diskMib: 20_000 };
 /** The user whose VMs they are, and the folder where they are kept. */
 export const macUser = "ci";
 export const vmHome = "/Users/ci/Parallels";

@@ -23,7 +23,7 @@ import type { PowerVerb } from "./power-rules.ts";
 import { type PullRequest, Pulls } from "./pulls.ts";
 import { createRandom, deriveSeed, type Random } from "./random.ts";
 import { type RegisterRequest, Registration } from "./registration.ts";
-import { prlctlFailed, serviceFailed, stateForbids, vmUnknown } from "./service-error.ts";
+import { prlctlFailed, type ServiceError, serviceFailed, stateForbids, vmUnknown } from "./service-error.ts";
 import type { Vm } from "./vm.ts";
 import { VmShelf } from "./vm-shelf.ts";
 
@@ -119,7 +119,7 @@ export class SimulatedMac {
     if (!isOff) await this.#power.change(vm, "stop", true);
     await this.faults.pass("delete");
     if (this.#context.vms.find(vm.id) !== vm) throw prlctlFailed("Failed to delete the VM: it is not registered.");
-    if (vm.isPoweredOn) throw prlctlFailed("Failed to delete the VM: the virtual machine is running.");
+    if (vm.isPoweredOn) throw isRunning("delete");
     this.#power.remove(vm);
   }
 
@@ -129,11 +129,11 @@ export class SimulatedMac {
    */
   async cloneVm(idOrName: string, name: string): Promise<Vm> {
     const source = await this.findVm(idOrName, "clone");
-    if (source.isPoweredOn) throw prlctlFailed("Failed to clone the VM: the virtual machine is running.");
+    if (source.isPoweredOn) throw isRunning("clone");
     requireDisk(this.#context, source.diskMib);
     await this.faults.pass("clone");
     const { vms, events } = this.#context;
-    if (vms.find(name) !== undefined) throw prlctlFailed(`Failed to clone the VM: ${name} already exists.`);
+    if (vms.find(name) !== undefined) throw nameTaken("clone", name);
     requireDisk(this.#context, source.diskMib);
     const { os, cpuCount, memoryMib, diskMib, macAddress } = source;
     const clone = vms.add({ name, os, cpuCount, memoryMib, diskMib }, { macAddress });
@@ -155,7 +155,7 @@ export class SimulatedMac {
     if (vm.state !== "stopped") throw stateForbids("VM is not stopped");
     await this.faults.pass("rename");
     const other = this.#context.vms.find(name);
-    if (other !== undefined && other !== vm) throw prlctlFailed(`Failed to configure the VM: ${name} already exists.`);
+    if (other !== undefined && other !== vm) throw nameTaken("configure", name);
     vm.name = name;
     if (description !== "") vm.description = description;
     this.events.emit({ type: "vm-updated", vm });
@@ -262,4 +262,12 @@ export class SimulatedMac {
     this.#context.condition.serviceStarts += 1;
     await this.#context.guests.close();
   }
+}
+
+function nameTaken(verb: string, name: string): ServiceError {
+  return prlctlFailed(`Failed to ${verb} the VM: a virtual machine named ${name} already exists.`, "name-taken");
+}
+
+function isRunning(verb: string): ServiceError {
+  return prlctlFailed(`Failed to ${verb} the VM: the virtual machine is running.`, "state-forbids");
 }

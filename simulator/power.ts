@@ -70,7 +70,7 @@ export class Power {
   #askParallels(vm: Vm, verb: PowerVerb, force: boolean): void {
     if (verb === "stop" && force) {
       if (vm.state === "paused")
-        throw prlctlFailed("Failed to stop the VM: the VM is paused. Resume it and try again.");
+        throw prlctlFailed("Failed to stop the VM: the VM is paused. Resume it and try again.", "state-forbids");
       if (vm.state !== "running" && vm.state !== "suspended") throw isBusy(verb);
     }
     if (verb === "reset" && vm.state !== "running") throw isBusy(verb);
@@ -84,6 +84,7 @@ export class Power {
       throw prlctlFailed(
         `Failed to ${verb} the VM: The number of virtual machines exceeds the limit. ` +
           "The maximum supported number of active macOS virtual machines has been reached.",
+        "macos-limit",
       );
     }
   }
@@ -149,5 +150,8 @@ export class Power {
 }
 
 function isBusy(verb: PowerVerb): Error {
-  return prlctlFailed(`Failed to ${verb} the VM: the operation is not allowed in the current state of the VM`);
+  return prlctlFailed(
+    `Failed to ${verb} the VM: the operation is not allowed in the current state of the VM`,
+    "state-forbids",
+  );
 }

@@ -59,8 +59,9 @@ export class Pulls {
     const { condition } = this.#context;
     const serviceStart = condition.serviceStarts;
     const vm = await this.#pull(request, job).catch((error: unknown) => {
-      if (error instanceof ServiceError) throw serviceFailed(400, `Error pulling manifest: \n\n${error.message} `);
-      throw error;
+      if (!(error instanceof ServiceError)) throw error;
+      const kind = error.kind === "other" ? "catalog" : error.kind;
+      throw serviceFailed(400, `Error pulling manifest: \n\n${error.message} `, kind);
     });
     if (condition.serviceStarts !== serviceStart) throw serviceFailed(400, "the service was restarted");
     await this.#finish(vm, request);
@@ -173,7 +174,7 @@ export class Pulls {
   #requireFreeName(name: string): void {
     for (const vm of this.#context.vms) {
       if (!vm.name.toLowerCase().includes(name.toLowerCase())) continue;
-      throw new ServiceError(400, `error: machine with name ${name} already exists`);
+      throw new ServiceError(400, `error: machine with name ${name} already exists`, "name-taken");
     }
   }
 
@@ -181,7 +182,7 @@ export class Pulls {
     const isCached = this.#context.cache.find(manifest) !== undefined;
     const neededMib = (manifest.diskMib ?? 65_536) + (isCached ? 0 : imageSizeMib(manifest));
     if (freeDiskMib(this.#context) >= neededMib) return;
-    throw new ServiceError(400, "error: not enough disk space to pull the manifest");
+    throw new ServiceError(400, "error: not enough disk space to pull the manifest", "disk-full");
   }
 
   #enter(job: Job | undefined, name: PullStepName): JobStep | undefined {

@@ -6,14 +6,11 @@
 import type { CachedImage } from "../image-cache.ts";
 import { imageSizeMib } from "../image-cache.ts";
 import type { SimulatedMac } from "../mac.ts";
-import { osVersion, parallelsVersion, vmHome } from "../mac-facts.ts";
+import { osVersion, parallelsVersion, serviceReserved, vmHome } from "../mac-facts.ts";
 import type { Vm } from "../vm.ts";
 import { externalAddress } from "./wire-vm.ts";
 
 type Wire = Readonly<Record<string, unknown>>;
-
-/** What the service keeps for the Mac itself. */
-const reserved = { cpuCount: 1, memoryMib: 2_048, diskMib: 20_000 };
 
 const cacheFolder = "/Users/ci/.prl-devops/cache";
 const cacheKeepFreeMib = 5_000;
@@ -35,9 +32,9 @@ export function toWireHardware(mac: SimulatedMac): Wire {
     is_reverse_proxy_enabled: false,
     is_log_streaming_enabled: true,
     system_reserved: {
-      logical_cpu_count: reserved.cpuCount,
-      memory_size: reserved.memoryMib,
-      disk_count: reserved.diskMib,
+      logical_cpu_count: serviceReserved.cpuCount,
+      memory_size: serviceReserved.memoryMib,
+      disk_count: serviceReserved.diskMib,
     },
     total: {
       logical_cpu_count: facts.cpuCount,
@@ -45,8 +42,8 @@ export function toWireHardware(mac: SimulatedMac): Wire {
       disk_count: mac.diskFreeMib,
     },
     total_available: {
-      logical_cpu_count: facts.cpuCount - reserved.cpuCount - inUse.logical_cpu_count,
-      memory_size: facts.memoryMib - reserved.memoryMib - inUse.memory_size,
+      logical_cpu_count: facts.cpuCount - serviceReserved.cpuCount - inUse.logical_cpu_count,
+      memory_size: facts.memoryMib - serviceReserved.memoryMib - inUse.memory_size,
       disk_count: facts.diskMib - mac.diskFreeMib,
       prl_home_free_size: Math.floor(mac.diskFreeMib),
       prl_home_total_size: Math.floor(facts.diskMib),
