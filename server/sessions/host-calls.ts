@@ -11,7 +11,11 @@ export interface HostCalls {
    * it broke off; the call may have been done), HOST_TIMED_OUT, HOST_COMMAND_FAILED (with the host's words), LIMIT_REACHED
    * (too many calls under way on this host), or with the signal's reason when aborted (the host is told to give up).
    */
-  call(host: HostId, call: HostCall, options: { readonly timeoutMs: number; readonly signal: AbortSignal }): Promise<HostCallResult>;
+  call(
+    host: HostId,
+    call: HostCall,
+    options: { readonly timeoutMs: number; readonly signal: AbortSignal },
+  ): Promise<HostCallResult>;
 }
 
 export type HostCall =

@@ -1,0 +1,199 @@
+/** What is to be done, in the words of the link. */
+import { assertNever } from "../../shared/assert.ts";
+import type * as wire from "../../shared/gen/link/meridian/agent/v1/agent_service.ts";
+import { type CommandId, hostVmName } from "../../shared/ids.ts";
+import type { CommandReport } from "../pool/events.ts";
+import type { PoolView } from "../pool/view.ts";
+import type { CommandKind, Readiness, VmCommand, VmRecord } from "../pool/vm.ts";
+import type { HostCall } from "./host-calls.ts";
+import { changeSilenceMs, createSilenceMs, startSilenceMarginMs } from "./limits.ts";
+
+/** A message without the epoch, which belongs to the session that it goes down. */
+export type CommandMessage = Omit<wire.Command, "epoch">;
+
+/** A command of the pool's as a message, or why it can never be one. */
+export type WrittenCommand =
+  | { readonly kind: "message"; readonly message: CommandMessage }
+  | { readonly kind: "impossible"; readonly failure: NonNullable<CommandReport["failure"]> };
+
+/** Looks up in the view what the VM's record only names: a catalog's address and credentials, the VM to copy. */
+export function writeCommand(view: PoolView, vm: VmRecord, command: VmCommand): WrittenCommand {
+  const action = command.kind === "create" ? createAction(view, vm) : changeAction(vm, command.kind, command.force);
+  if (typeof action === "string") {
+    return {
+      kind: "impossible",
+      failure: { reason: "SourceGone", message: action, suspect: "request", isRetryable: false },
+    };
+  }
+  return {
+    kind: "message",
+    message: {
+      id: command.id,
+      vmUid: vm.uid,
+      generation: command.generation,
+      silenceLimitMs: silenceLimitMs(command.kind, readinessOf(vm)),
+      hostVmName: hostVmName(vm.uid, vm.attempt),
+      hostVmId: vm.sight?.id ?? "",
+      action,
+    },
+  };
+}
+
+export function writeCall(id: CommandId, call: HostCall, timeoutMs: number): CommandMessage {
+  return {
+    id,
+    vmUid: "",
+    generation: 0,
+    silenceLimitMs: Math.ceil(timeoutMs),
+    hostVmName: "",
+    hostVmId: call.hostVmId,
+    action: callAction(call, timeoutMs),
+  };
+}
+
+type Action = NonNullable<wire.Command["action"]>;
+
+/** A sentence says why it cannot be made. */
+function createAction(view: PoolView, vm: VmRecord): Action | string {
+  const source = createSource(view, vm);
+  if (typeof source === "string") return source;
+  return {
+    $case: "create",
+    create: {
+      source,
+      resources: { ...vm.resources },
+      architecture: vm.image.architecture,
+      macos: vm.image.guestOs === "macos",
+    },
+  };
+}
+
+function createSource(view: PoolView, vm: VmRecord): NonNullable<wire.CreateAction["source"]> | string {
+  const { source } = vm.image;
+  switch (source.kind) {
+    case "catalog": {
+      const catalog = view.catalogs.get(source.catalog);
+      if (catalog === undefined) return `catalogs/${source.catalog} has been deleted; create it again`;
+      const { url, credentials } = catalog.spec;
+      return {
+        $case: "catalog",
+        catalog: {
+          catalogId: source.catalogId,
+          version: source.version,
+          url,
+          username: credentials?.username ?? "",
+          password: credentials?.password ?? "",
+          apiKey: credentials?.apiKey ?? "",
+        },
+      };
+    }
+    case "host-vm":
+      return { $case: "hostVm", hostVm: source.vmName };
+    case "clone": {
+      const original = view.vms.get(source.vm);
+      if (original === undefined || original.state === "DELETED") {
+        return `vms/${source.vm}, of which this is a copy, has been deleted`;
+      }
+      return { $case: "hostVm", hostVm: original.sight?.id ?? hostVmName(original.uid, original.attempt) };
+    }
+    default:
+      return assertNever(source, "source of an image");
+  }
+}
+
+function changeAction(vm: VmRecord, kind: Exclude<CommandKind, "create">, force: boolean): Action {
+  switch (kind) {
+    case "start":
+      return { $case: "start", start: { readiness: writeReadiness(readinessOf(vm)) } };
+    case "resume":
+      return { $case: "resume", resume: { readiness: writeReadiness(readinessOf(vm)) } };
+    case "restart":
+      return { $case: "restart", restart: { readiness: writeReadiness(readinessOf(vm)) } };
+    case "reset":
+      return { $case: "reset", reset: { readiness: writeReadiness(readinessOf(vm)) } };
+    default:
+      return plainAction(kind, force);
+  }
+}
+
+function callAction(call: HostCall, timeoutMs: number): Action {
+  switch (call.kind) {
+    case "exec":
+      return {
+        $case: "exec",
+        exec: { command: [...call.command], env: { ...call.env }, timeoutMs: Math.ceil(timeoutMs) },
+      };
+    // Nobody has said how a VM that is not the pool's proves that it is ready: being powered on is enough.
+    case "start":
+      return { $case: "start", start: { readiness: undefined } };
+    case "resume":
+      return { $case: "resume", resume: { readiness: undefined } };
+    case "restart":
+      return { $case: "restart", restart: { readiness: undefined } };
+    case "reset":
+      return { $case: "reset", reset: { readiness: undefined } };
+    default:
+      return plainAction(call.kind, call.force);
+  }
+}
+
+function plainAction(kind: "stop" | "suspend" | "pause" | "delete", force: boolean): Action {
+  switch (kind) {
+    case "stop":
+      return { $case: "stop", stop: { force } };
+    case "suspend":
+      return { $case: "suspend", suspend: {} };
+    case "pause":
+      return { $case: "pause", pause: {} };
+    case "delete":
+      return { $case: "delete", delete: { force } };
+    default:
+      return assertNever(kind, "command");
+  }
+}
+
+function readinessOf(vm: VmRecord): Readiness {
+  return vm.spec.readiness ?? vm.image.readiness;
+}
+
+function writeReadiness(readiness: Readiness): wire.Readiness {
+  return {
+    probe: writeProbe(readiness.probe),
+    periodMs: Math.ceil(readiness.periodMs),
+    timeoutMs: Math.ceil(readiness.timeoutMs),
+  };
+}
+
+function writeProbe(probe: Readiness["probe"]): wire.Readiness["probe"] {
+  switch (probe.kind) {
+    case "none":
+      return undefined;
+    case "guest-tools":
+      return { $case: "guestTools", guestTools: true };
+    case "exec":
+      return { $case: "exec", exec: probe.command };
+    case "tcp-port":
+      return { $case: "tcpPort", tcpPort: probe.port };
+    default:
+      return assertNever(probe, "probe");
+  }
+}
+
+function silenceLimitMs(kind: CommandKind, readiness: Readiness): number {
+  switch (kind) {
+    case "create":
+      return createSilenceMs;
+    case "start":
+    case "resume":
+    case "restart":
+    case "reset":
+      return Math.ceil(readiness.timeoutMs) + startSilenceMarginMs;
+    case "stop":
+    case "suspend":
+    case "pause":
+    case "delete":
+      return changeSilenceMs;
+    default:
+      return assertNever(kind, "command");
+  }
+}

@@ -1,0 +1,201 @@
+/**
+ * The server's side of the link: takes the agents' streams, keeps the sessions of all hosts, and looks after them at one
+ * steady beat, whatever their number.
+ */
+import type { ServiceDefinition } from "@grpc/grpc-js";
+import type { Cancellable, Clock } from "../../shared/clock.ts";
+import {
+  type AgentServiceServer,
+  AgentServiceService,
+  type CommandUpdate,
+  type Settings,
+} from "../../shared/gen/link/meridian/agent/v1/agent_service.ts";
+import type { IdSource } from "../../shared/ids.ts";
+import type { Logger } from "../../shared/log.ts";
+import type { DurableBatch, EngineApi } from "../engine/engine-api.ts";
+import type { HostRecord } from "../pool/host.ts";
+import { heartbeatPeriodMs } from "../pool/limits.ts";
+import { Dispatch } from "./dispatch.ts";
+import { type Ending, hostDeleted, notServing, serverLeaving, tooManyStreams } from "./endings.ts";
+import type { HostCalls } from "./host-calls.ts";
+import { diskReserveMib, leavingMaxMs, periodChangeMin, streamsMax, sweepPeriodMs } from "./limits.ts";
+import type { AgentCall } from "./outbox.ts";
+import { Registry } from "./registry.ts";
+import { type Identity, Session, type SessionOwner } from "./session.ts";
+import { SessionCalls } from "./session-calls.ts";
+
+export interface SessionsOptions {
+  readonly engine: EngineApi;
+  readonly ids: IdSource;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Told to the agents. */
+  readonly serverVersion: string;
+  readonly settings?: SessionSettings;
+}
+
+export interface SessionSettings {
+  /** Disk below which a host takes no new VM, in MiB. Default 20 GiB. */
+  readonly diskReserveMib?: number;
+}
+
+export interface Sessions {
+  /** What to add to a grpc-js server that was made with `agentServerOptions`. */
+  readonly service: { readonly definition: ServiceDefinition; readonly implementation: AgentServiceServer };
+  readonly calls: HostCalls;
+  /**
+   * Takes no new streams, says goodbye on all, and resolves when they have closed, at the latest after a few seconds. The
+   * pool is not told that the hosts have gone.
+   * @param reason a sentence for the agents.
+   */
+  closeAll(reason: string): Promise<void>;
+}
+
+export function createSessions(options: SessionsOptions): Sessions {
+  return new AgentSessions(options);
+}
+
+class AgentSessions implements Sessions, SessionOwner {
+  readonly service = {
+    definition: AgentServiceService,
+    implementation: { connect: (call: AgentCall) => this.accept(call) },
+  };
+  readonly calls: SessionCalls;
+  private readonly options: SessionsOptions;
+  /** The time between heartbeats that a pool of this size asks for. */
+  private periodMs = heartbeatPeriodMs(0);
+  private readonly registry = new Registry();
+  /** Every stream that has not closed, whether its session is open or not. */
+  private readonly streams = new Set<Session>();
+  private readonly dispatch: Dispatch;
+  private readonly subscription: Cancellable;
+  private sweepTimer: Cancellable;
+  private leaving: Leaving | undefined;
+
+  constructor(options: SessionsOptions) {
+    const { engine, ids, clock, log } = options;
+    this.options = options;
+    const findSession = this.registry.find.bind(this.registry);
+    this.calls = new SessionCalls({ ids, clock, log, findSession });
+    this.dispatch = new Dispatch({ engine, log, findSession });
+    this.subscription = engine.onDurable((batch) => this.onBatch(batch));
+    this.sweepTimer = this.scheduleSweep();
+  }
+
+  closeAll(reason: string): Promise<void> {
+    if (this.leaving !== undefined) return this.leaving.closed;
+    const ended = Promise.withResolvers<void>();
+    const limit = this.options.clock.after(leavingMaxMs, () => this.finishLeaving());
+    this.leaving = { closed: ended.promise, finish: ended.resolve, limit };
+    this.dispatch.close();
+    this.subscription.cancel();
+    for (const session of this.streams) session.end(serverLeaving(reason));
+    // The beat goes on until all streams have closed; it resets those that do not.
+    if (this.streams.size === 0) this.finishLeaving();
+    return ended.promise;
+  }
+
+  // --- As the owner of its sessions.
+
+  claim(session: Session, who: Identity, connect: () => void): Ending | undefined {
+    return this.registry.claim(session, who, connect);
+  }
+
+  settingsFor(host: HostRecord): Settings {
+    this.measurePool();
+    return {
+      heartbeatPeriodMs: this.periodMs,
+      parallelCreates: host.spec.limits.parallelCreates,
+      diskReserveMib: this.options.settings?.diskReserveMib ?? diskReserveMib,
+    };
+  }
+
+  onOpen(session: Session): void {
+    if (session.identity !== undefined) this.dispatch.catchUp(session, session.identity.host);
+  }
+
+  onCallUpdate(session: Session, update: CommandUpdate): boolean {
+    return this.calls.onUpdate(session, update);
+  }
+
+  onEnd(session: Session): void {
+    this.registry.release(session);
+    this.calls.onEnd(session);
+  }
+
+  onClosed(session: Session): void {
+    this.streams.delete(session);
+    if (this.leaving !== undefined && this.streams.size === 0) this.finishLeaving();
+  }
+
+  private accept(call: AgentCall): void {
+    const session = new Session(call, this.options, this);
+    if (this.leaving !== undefined) {
+      session.end(notServing("the server is stopping"));
+      return;
+    }
+    if (this.streams.size >= streamsMax) {
+      session.end(tooManyStreams());
+      return;
+    }
+    this.streams.add(session);
+  }
+
+  /** Tells agents when the operator changes what concerns them, and lets go of hosts that are deleted. */
+  private onBatch(batch: DurableBatch): void {
+    for (const change of batch.changes) {
+      if (change.kind !== "host" || change.before === undefined) continue;
+      const session = this.registry.find(change.before.id);
+      if (session === undefined) continue;
+      if (change.after === undefined) session.end(hostDeleted(change.before.id));
+      else if (session.settings?.parallelCreates !== change.after.spec.limits.parallelCreates) {
+        session.sendSettings(this.settingsFor(change.after));
+      }
+    }
+  }
+
+  private scheduleSweep(): Cancellable {
+    return this.options.clock.after(sweepPeriodMs, () => {
+      this.sweep();
+      this.sweepTimer = this.scheduleSweep();
+    });
+  }
+
+  private sweep(): void {
+    const nowMs = this.options.clock.monotonicMs();
+    this.measurePool();
+    for (const session of this.streams) {
+      session.check(nowMs);
+      this.adaptPeriod(session);
+    }
+  }
+
+  /** Learns how many hosts there are. The number is used at once: it tells nobody anything. */
+  private measurePool(): void {
+    const measured = this.options.engine.read((view) => {
+      this.periodMs = heartbeatPeriodMs(view.hosts.size);
+    });
+    // An engine that is stopping has no more hosts to tell of.
+    measured.catch(() => undefined);
+  }
+
+  private adaptPeriod(session: Session): void {
+    const { periodMs } = this;
+    const { settings } = session;
+    if (settings === undefined || !session.isOpen) return;
+    if (Math.abs(periodMs - settings.heartbeatPeriodMs) <= periodChangeMin * settings.heartbeatPeriodMs) return;
+    session.sendSettings({ ...settings, heartbeatPeriodMs: periodMs });
+  }
+
+  private finishLeaving(): void {
+    this.sweepTimer.cancel();
+    this.leaving?.limit.cancel();
+    this.leaving?.finish();
+  }
+}
+
+interface Leaving {
+  readonly closed: Promise<void>;
+  readonly finish: () => void;
+  readonly limit: Cancellable;
+}
