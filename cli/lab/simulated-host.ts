@@ -1,0 +1,79 @@
+/**
+ * A simulated host: a simulated Mac, and a real agent that dials a server for it. `simulate`, the demo and the tests put
+ * their pools together from these; nothing else knows both sides.
+ */
+import { type Agent, startAgent } from "../../agent/agent.ts";
+import type { ParallelsApi } from "../../agent/parallels/api.ts";
+import { createHttpParallelsApi } from "../../agent/parallels/http-api.ts";
+import { systemClock } from "../../shared/clock.ts";
+import type { Logger } from "../../shared/log.ts";
+import { createTableGuests } from "../../simulator/guest/command-table.ts";
+import { createInMemoryApi } from "../../simulator/in-memory-api.ts";
+import { SimulatedMac } from "../../simulator/mac.ts";
+import { type SimulatedMacOptions, startSimulatedMac } from "../../simulator/simulated-mac.ts";
+
+export interface SimulatedHostOptions {
+  /** The servers' agent addresses, each as "host:port". */
+  readonly servers: readonly string[];
+  readonly hostId: string;
+  readonly mac: SimulatedMacOptions;
+  /** Leave HTTP out: the agent speaks to the model directly. */
+  readonly inMemory?: boolean;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly log: Logger;
+  readonly agentVersion: string;
+  /** For the agent's jitter. */
+  readonly random: () => number;
+}
+
+export interface SimulatedHost {
+  readonly hostId: string;
+  readonly mac: SimulatedMac;
+  readonly agent: Agent;
+  /** The local API's address; empty when HTTP is left out. */
+  readonly url: string;
+  /** Ends the agent and the Mac with its guests. */
+  close(): Promise<void>;
+}
+
+export async function startSimulatedHost(options: SimulatedHostOptions): Promise<SimulatedHost> {
+  const { mac, url, parallels, closeMac } = await startMac(options);
+  const agent = startAgent({
+    servers: options.servers,
+    hostId: options.hostId,
+    parallels,
+    log: options.log.child({ host_id: options.hostId }),
+    agentVersion: options.agentVersion,
+    random: options.random,
+    // Each simulated Mac has booted once, when it was made.
+    bootId: `${options.hostId}-boot`,
+    ...(options.labels === undefined ? {} : { labels: options.labels }),
+  });
+  return {
+    hostId: options.hostId,
+    mac,
+    agent,
+    url,
+    async close() {
+      await agent.close();
+      await closeMac();
+    },
+  };
+}
+
+interface StartedMac {
+  readonly mac: SimulatedMac;
+  readonly url: string;
+  readonly parallels: ParallelsApi;
+  readonly closeMac: () => Promise<void>;
+}
+
+async function startMac({ mac: options, inMemory = false, log }: SimulatedHostOptions): Promise<StartedMac> {
+  if (inMemory) {
+    const mac = new SimulatedMac(options, systemClock, createTableGuests(systemClock));
+    return { mac, url: "", parallels: createInMemoryApi(mac), closeMac: () => mac.close() };
+  }
+  const running = await startSimulatedMac(options);
+  const parallels = createHttpParallelsApi({ baseUrl: running.url, credentials: { apiKey: running.apiKey }, log });
+  return { mac: running.mac, url: running.url, parallels, closeMac: () => running.close() };
+}

@@ -1,0 +1,163 @@
+/** `meridian simulate`: simulated Macs, each with a real agent, that join a server's pool. */
+import { randomInt } from "node:crypto";
+import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { createLogger } from "../shared/log.ts";
+import { createRandom, deriveSeed } from "../simulator/random.ts";
+import type { SimulatedMacOptions } from "../simulator/simulated-mac.ts";
+import { wrongUsage } from "./failure.ts";
+import { goldenLinux, goldenMacos, labCatalog } from "./lab/lab-images.ts";
+import { type SimulatedHost, startSimulatedHost } from "./lab/simulated-host.ts";
+import type { Program } from "./program-type.ts";
+import type { Terminal } from "./terminal.ts";
+import { formatAddress, isLoopback, parseAddress } from "./values/address.ts";
+import { wholeNumber } from "./values/number.ts";
+import { parseRange, parseShare, type Range } from "./values/range.ts";
+import { examples } from "./verbs.ts";
+import { readVersion } from "./version.ts";
+
+interface SimulateFlags {
+  readonly server: string;
+  readonly hosts: number;
+  readonly macos: number;
+  readonly intel: number;
+  readonly createMs?: Range;
+  readonly bootMs?: Range;
+  readonly instant?: true;
+  readonly fail: number;
+  readonly seed: number;
+  readonly prefix: string;
+  readonly inMemory?: true;
+  readonly realExecute?: true;
+  readonly insecure?: true;
+}
+
+/** More have no address of their own in 127.0.0.0/8 for their guests. */
+const hostsMax = 16_000;
+
+export function registerSimulate(program: Program, terminal: Terminal): void {
+  program
+    .command("simulate")
+    .summary("join simulated Macs to a server's pool")
+    .description(
+      "Starts simulated Macs that join a server's pool until interrupted. Each has a real agent and a local API of its own " +
+        "over HTTP, that behaves as that of Parallels Desktop. They carry the golden VMs golden-macos and golden-linux, and " +
+        "reach a catalog with MACOS-15-CI and UBUNTU-24.",
+    )
+    .addOption(new Option("--server <address>", "the server's address for agents").default("127.0.0.1:7071"))
+    .addOption(new Option("--hosts <number>", "how many Macs").argParser(wholeNumber(1, hostsMax)).default(3))
+    .addOption(
+      new Option("--macos <share>", "how many of them carry golden-macos").argParser(parseShare).default(1, "100%"),
+    )
+    .addOption(
+      new Option("--intel <share>", "how many of them have an Intel chip").argParser(parseShare).default(0, "0%"),
+    )
+    .addOption(
+      new Option("--create-ms <range>", "how long a clone or a pull takes, such as 200..900").argParser(parseRange),
+    )
+    .addOption(new Option("--boot-ms <range>", "how long a guest takes to boot").argParser(parseRange))
+    .addOption(new Option("--instant", "nothing takes any time").conflicts(["createMs", "bootMs"]))
+    .addOption(
+      new Option("--fail <share>", "how often a clone, pull, start, stop or delete fails")
+        .argParser(parseShare)
+        .default(0, "0%"),
+    )
+    .addOption(
+      new Option("--seed <number>", "repeats a run: the same seed gives the same Macs")
+        .argParser(wholeNumber(0, 2 ** 31 - 1))
+        .default(randomInt(2 ** 31), "random"),
+    )
+    .addOption(
+      new Option("--prefix <text>", "what the hosts are called, before their number")
+        .default("mac-")
+        .argParser(parsePrefix),
+    )
+    .addOption(new Option("--in-memory", "leave HTTP out between agent and Mac, for thousands of hosts"))
+    .addOption(new Option("--real-execute", "commands in guests really run, on this machine, as you"))
+    .addOption(new Option("--insecure", "plain text; only to this machine itself"))
+    .addHelpText(
+      "after",
+      examples(
+        "simulate --insecure --hosts 50",
+        "simulate --insecure --hosts 1000 --in-memory --create-ms 200..900 --fail 1%",
+      ),
+    )
+    .action((flags) => simulate(terminal, flags));
+}
+
+async function simulate(terminal: Terminal, flags: SimulateFlags): Promise<void> {
+  const server = parseAddress(flags.server);
+  if (flags.insecure !== true) throw wrongUsage("agents speak plain text so far", "Say --insecure.");
+  if (!isLoopback(server.host)) {
+    throw wrongUsage(
+      `--insecure is for this machine only, and ${server.host} is another`,
+      "Use an address of 127.0.0.0/8.",
+    );
+  }
+  const log = createLogger("meridian-simulate", { level: "warn" });
+  const hosts: SimulatedHost[] = [];
+  terminal.stderr.write(`starting ${flags.hosts} simulated Macs for ${formatAddress(server)}, seed ${flags.seed}\n`);
+  try {
+    for (let index = 0; index < flags.hosts && !terminal.interrupted.aborted; index += 1) {
+      const host = await startSimulatedHost({
+        servers: [formatAddress(server)],
+        hostId: hostIdOf(flags, index),
+        mac: macOptions(flags, index),
+        inMemory: flags.inMemory === true,
+        log,
+        agentVersion: readVersion(),
+        random: createRandom(deriveSeed(flags.seed, -1_000_000 - index)).fraction,
+      });
+      hosts.push(host);
+    }
+    terminal.stderr.write("all are started; Ctrl-C ends them and their VMs\n");
+    await interrupted(terminal);
+  } finally {
+    await Promise.all(hosts.map((host) => host.close()));
+  }
+}
+
+function hostIdOf({ prefix, hosts }: SimulateFlags, index: number): string {
+  return `${prefix}${String(index + 1).padStart(String(hosts).length, "0")}`;
+}
+
+/** Shares are spread over the Macs by their numbers, so that 50% of two is one. */
+function macOptions(flags: SimulateFlags, index: number): SimulatedMacOptions {
+  const isIntel = isInShare(index, flags.intel);
+  const hasMacos = !isIntel && isInShare(index, flags.macos);
+  const { createMs, bootMs, fail } = flags;
+  return {
+    index,
+    name: hostIdOf(flags, index),
+    architecture: isIntel ? "x86_64" : "arm64",
+    vms: hasMacos ? [goldenMacos, goldenLinux] : [goldenLinux],
+    catalog: labCatalog,
+    seed: deriveSeed(flags.seed, index),
+    instant: flags.instant === true,
+    realExecute: flags.realExecute === true,
+    delays: {
+      ...(createMs === undefined
+        ? {}
+        : { clone: createMs, download: createMs, unpack: [0, 0], addToParallels: [0, 0] }),
+      ...(bootMs === undefined ? {} : { boot: bootMs }),
+    },
+    failRates: fail === 0 ? {} : { clone: fail, download: fail, start: fail, stop: fail, delete: fail },
+  };
+}
+
+function isInShare(index: number, share: number): boolean {
+  return Math.floor((index + 1) * share) > Math.floor(index * share);
+}
+
+function parsePrefix(text: string): string {
+  if (!/^[a-z][a-z0-9.-]{0,40}$/.test(text)) {
+    throw new InvalidArgumentError("Write lower-case letters, digits and -, beginning with a letter.");
+  }
+  return text;
+}
+
+function interrupted({ interrupted: signal }: Terminal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
