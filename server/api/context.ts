@@ -1,0 +1,18 @@
+/** What the API's handlers work with. */
+import type { Clock } from "../../shared/clock.ts";
+import type { IdSource } from "../../shared/ids.ts";
+import type { EngineApi } from "../engine/engine-api.ts";
+import type { HostCalls } from "../sessions/host-calls.ts";
+import type { VmChanges } from "./vm-changes.ts";
+
+export interface ApiContext {
+  readonly engine: EngineApi;
+  readonly hostCalls: HostCalls;
+  readonly vmChanges: VmChanges;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  /** The server's version. */
+  readonly version: string;
+  /** When it began to serve, in pool time. */
+  readonly startTimeMs: number;
+}

@@ -1,0 +1,147 @@
+/** A host's record as clients see it, with what is known of it beside the record: its ledger and the contact with it. */
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import {
+  type Host,
+  HostSchema,
+  type HostStatus,
+  type HostStatusSchema,
+} from "../../../shared/gen/es/meridian/v1/host_pb.ts";
+import type { ConditionSchema } from "../../../shared/gen/es/meridian/v1/types_pb.ts";
+import { etagOf } from "../../pool/etag.ts";
+import type { HostContact, HostRecord } from "../../pool/host.ts";
+import type { HostLedger } from "../../pool/ledger.ts";
+import type { PoolView } from "../../pool/view.ts";
+import { nameOf } from "../resource-name.ts";
+import { architectures, hostStateValues } from "./enums.ts";
+import { toHostSpec } from "./host-spec.ts";
+import type { ImageIndex } from "./image-index.ts";
+import { toDuration, toTimestamp } from "./time.ts";
+import { toCondition } from "./types.ts";
+
+export function toHost(view: PoolView, host: HostRecord, images: ImageIndex): Host {
+  return create(HostSchema, {
+    name: nameOf("hosts", host.id),
+    uid: host.uid,
+    spec: toHostSpec(host.spec),
+    status: {
+      ...factsOf(host),
+      ...useOf(view.ledger(host.id)),
+      ...contactOf(view.contact(host.id)),
+      state: hostStateValues[host.state],
+      conditions: conditionsOf(host, view.vmsOn(host.id).size),
+      placeable: isPlaceable(host),
+      templates: images.templatesOn(host).map((id) => nameOf("templates", id)),
+      vmCount: view.vmsOn(host.id).size,
+      foreignVmCount: host.foreignVms.length,
+      agentLabels: { ...host.agentLabels },
+      sessionEpoch: BigInt(host.epoch),
+    },
+    generation: BigInt(host.generation),
+    createTime: toTimestamp(host.createTimeMs),
+    updateTime: toTimestamp(host.updateTimeMs),
+    etag: etagOf(host),
+  });
+}
+
+/** Whether a VM could be placed there now, had the host room. */
+export function isPlaceable(host: HostRecord): boolean {
+  return (
+    host.state === "READY" &&
+    host.spec.schedulable &&
+    host.spec.drain === undefined &&
+    host.conditions.every((condition) => condition.holds)
+  );
+}
+
+/** Parts of the status, to be put together. */
+type Status = Exclude<MessageInitShape<typeof HostStatusSchema>, HostStatus>;
+
+function factsOf(host: HostRecord): Status {
+  const { facts } = host;
+  if (facts === undefined) return {};
+  return {
+    architecture: architectures[facts.architecture],
+    chip: facts.chip,
+    macosVersion: facts.macosVersion,
+    parallelsVersion: facts.parallelsVersion,
+    parallelsServiceVersion: facts.serviceVersion,
+    agentVersion: facts.agentVersion,
+    licence: facts.licence,
+    address: facts.address,
+  };
+}
+
+function useOf(ledger: HostLedger): Status {
+  return {
+    capacity: {
+      cpuCount: ledger.cpuCapacity,
+      memoryMib: ledger.memoryCapacityMib,
+      diskMib: ledger.diskCapacityMib,
+    },
+    allocated: { cpuCount: ledger.cpuTaken, memoryMib: ledger.memoryTakenMib, diskMib: ledger.diskTakenMib },
+    macosSlots: ledger.macosSlots,
+    macosSlotsUsed: ledger.macosTaken,
+  };
+}
+
+function contactOf(contact: HostContact | undefined): Status {
+  if (contact === undefined) return {};
+  return {
+    observed: {
+      cpuCount: contact.inUse.cpuCount,
+      memoryMib: contact.inUse.memoryMib,
+      diskFreeMib: contact.diskFreeMib,
+      diskTotalMib: contact.diskTotalMib,
+      macosGuests: contact.macosGuests,
+    },
+    heartbeatTime: toTimestamp(contact.heardAtMs),
+    heartbeatPeriod: toDuration(contact.heartbeatPeriodMs),
+  };
+}
+
+/** "Connected", "Schedulable", "Drained" while it is being drained, and what the agent's preflight found. */
+function conditionsOf(host: HostRecord, vmCount: number): MessageInitShape<typeof ConditionSchema>[] {
+  const { drain, schedulable } = host.spec;
+  const isConnected = host.state === "READY";
+  const isSchedulable = schedulable && drain === undefined;
+  const conditions = [
+    toCondition({
+      type: "Connected",
+      holds: isConnected,
+      reason: `${host.state.charAt(0)}${host.state.slice(1).toLowerCase()}`,
+      message: connectedMessages[host.state],
+      sinceMs: host.stateSinceMs,
+    }),
+    toCondition({
+      type: "Schedulable",
+      holds: isSchedulable,
+      reason: schedulableReason(host),
+      message: isSchedulable ? "new VMs may be placed here" : "no new VM is placed here",
+      sinceMs: host.updateTimeMs,
+    }),
+  ];
+  if (drain !== undefined) {
+    conditions.push(
+      toCondition({
+        type: "Drained",
+        holds: vmCount === 0,
+        reason: vmCount === 0 ? "Empty" : "VmsRemain",
+        message: vmCount === 0 ? "no VM of the pool is left" : `VMs of the pool that are still here: ${vmCount}`,
+        sinceMs: host.updateTimeMs,
+      }),
+    );
+  }
+  return [...conditions, ...host.conditions.map(toCondition)];
+}
+
+const connectedMessages: Readonly<Record<HostRecord["state"], string>> = {
+  ENROLLED: "the host has never connected",
+  READY: "the host talks to the server",
+  DISCONNECTED: "the host is silent; its VMs are kept",
+  LOST: "the host has been silent for too long",
+};
+
+function schedulableReason(host: HostRecord): string {
+  if (host.spec.drain !== undefined) return "Draining";
+  return host.spec.schedulable ? "Uncordoned" : "Cordoned";
+}

@@ -1,0 +1,124 @@
+/** Templates: read from requests with every field checked, and written into answers. */
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import {
+  type CatalogSource,
+  type HostVmSource,
+  type Template,
+  TemplateSchema,
+  type TemplateSpec as TemplateSpecMessage,
+  type TemplateSpecSchema,
+  TemplateStatus_State,
+} from "../../../shared/gen/es/meridian/v1/template_pb.ts";
+import { etagOf } from "../../pool/etag.ts";
+import type { TemplateRecord, TemplateSource, TemplateSpec } from "../../pool/template.ts";
+import type { PoolView } from "../../pool/view.ts";
+import type { Readiness } from "../../pool/vm.ts";
+import type { FieldChecks } from "../field-checks.ts";
+import { descriptionLengthMax, foreignNameLengthMax, probePeriodMs, probeTimeoutSeconds } from "../limits.ts";
+import { checkName, nameOf } from "../resource-name.ts";
+import { architectures, guestSystems, requiredWord } from "./enums.ts";
+import type { ImageIndex } from "./image-index.ts";
+import { toTimestamp } from "./time.ts";
+import { type Field, readLabels, readReadiness, readResources, toReadiness } from "./types.ts";
+
+export function toTemplate(view: PoolView, template: TemplateRecord, images: ImageIndex): Template {
+  return create(TemplateSchema, {
+    name: nameOf("templates", template.id),
+    uid: template.uid,
+    spec: toTemplateSpec(template.spec),
+    status: {
+      state: TemplateStatus_State.ACTIVE,
+      hosts: images.hostsWith(template).map((id) => nameOf("hosts", id)),
+      vmCount: view.countVmsOf(template.id),
+    },
+    generation: BigInt(template.generation),
+    createTime: toTimestamp(template.createTimeMs),
+    updateTime: toTimestamp(template.updateTimeMs),
+    etag: etagOf(template),
+  });
+}
+
+export function toTemplateSpec(spec: TemplateSpec): MessageInitShape<typeof TemplateSpecSchema> {
+  const { source } = spec;
+  return {
+    source:
+      source.kind === "catalog"
+        ? {
+            case: "catalog",
+            value: {
+              catalog: nameOf("catalogs", source.catalog),
+              catalogId: source.catalogId,
+              version: source.version,
+            },
+          }
+        : { case: "hostVm", value: { vmName: source.vmName } },
+    guestOs: guestSystems[spec.guestOs],
+    architecture: architectures[spec.architecture],
+    resources: { ...spec.resources },
+    readiness: toReadiness(spec.readiness),
+    description: spec.description,
+    labels: { ...spec.labels },
+  };
+}
+
+/** @param field such as `template.spec`; the faults found are in `checks`. */
+export function readTemplateSpec(checks: FieldChecks, field: Field<TemplateSpecMessage>): TemplateSpec {
+  const { path, value: spec } = field;
+  const guestOsField = { path: `${path}.guest_os`, value: spec.guestOs };
+  const architectureField = { path: `${path}.architecture`, value: spec.architecture };
+  return {
+    source: readSource(checks, { path, value: spec.source }),
+    // What stands in for a missing word never leaves: the fault is already in `checks`.
+    guestOs: requiredWord(checks, guestOsField, guestSystems) ?? "linux",
+    architecture: requiredWord(checks, architectureField, architectures) ?? "arm64",
+    resources: readResources(checks, { path: `${path}.resources`, value: spec.resources }, "refused"),
+    readiness: readReadiness(checks, { path: `${path}.readiness`, value: spec.readiness }) ?? guestToolsAnswer,
+    description: checks.text(`${path}.description`, spec.description, {
+      lengthMax: descriptionLengthMax,
+      canBeEmpty: true,
+      canHaveLines: true,
+    }),
+    labels: readLabels(checks, { path: `${path}.labels`, value: spec.labels }),
+  };
+}
+
+const guestToolsAnswer: Readiness = {
+  probe: { kind: "guest-tools" },
+  periodMs: probePeriodMs.default,
+  timeoutMs: probeTimeoutSeconds.default * 1000,
+};
+
+function readSource(checks: FieldChecks, field: Field<TemplateSpecMessage["source"]>): TemplateSource {
+  const { path, value: source } = field;
+  switch (source.case) {
+    case "catalog":
+      return readCatalogSource(checks, { path: `${path}.catalog`, value: source.value });
+    case "hostVm":
+      return readHostVmSource(checks, { path: `${path}.host_vm`, value: source.value });
+    case undefined:
+      checks.refuse(`${path}.source`, "must be set: catalog or host_vm");
+      return { kind: "host-vm", vmName: "" };
+    default:
+      return source satisfies never;
+  }
+}
+
+/** What can stand in the address of a manifest: the agent puts both into one. */
+const manifestPartPattern = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,127})$/;
+const manifestPartDescription = 'letters, digits, ".", "_" and "-", at most 128, beginning with a letter or digit';
+
+function readCatalogSource(checks: FieldChecks, field: Field<CatalogSource>): TemplateSource {
+  const { path, value: source } = field;
+  const version = source.version === "" ? "latest" : source.version;
+  return {
+    kind: "catalog",
+    catalog: checkName(checks, "catalogs", { path: `${path}.catalog`, value: source.catalog }),
+    catalogId: checks.pattern(`${path}.catalog_id`, source.catalogId, manifestPartPattern, manifestPartDescription),
+    version: checks.pattern(`${path}.version`, version, manifestPartPattern, manifestPartDescription),
+  };
+}
+
+function readHostVmSource(checks: FieldChecks, field: Field<HostVmSource>): TemplateSource {
+  const vmName = checks.text(`${field.path}.vm_name`, field.value.vmName, { lengthMax: foreignNameLengthMax });
+  return { kind: "host-vm", vmName };
+}

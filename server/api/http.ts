@@ -1,0 +1,96 @@
+/**
+ * The HTTP port: the API by Connect, gRPC-Web and JSON over HTTP/1.1, signs of life for probes, and a page that says what
+ * this is. Bodies, headers, times and connections are bounded; no other origin is let in.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { connectNodeAdapter } from "@connectrpc/connect-node";
+import {
+  httpConnectionsMax,
+  httpHeaderBytesMax,
+  httpHeadersMax,
+  httpHeadersTimeoutMs,
+  httpKeepAliveTimeoutMs,
+  httpRequestTimeoutMs,
+  requestBytesMax,
+  responseBytesMax,
+} from "./limits.ts";
+import { refusedOrigin } from "./origin.ts";
+import { type RouteOptions, routeService } from "./rpc/connect-routes.ts";
+import type { ServiceBinding } from "./rpc/handlers.ts";
+
+export interface HttpOptions extends RouteOptions {
+  /** The server's version, for the page. */
+  readonly version: string;
+  /** Whether requests can be served now. */
+  readonly isReady: () => boolean;
+}
+
+/** A server that does not listen yet. */
+export function createHttpServer(bindings: readonly ServiceBinding[], options: HttpOptions): Server {
+  const api = connectNodeAdapter({
+    routes: (router) => {
+      for (const binding of bindings) routeService(router, binding, options);
+    },
+    readMaxBytes: requestBytesMax,
+    writeMaxBytes: responseBytesMax,
+    fallback: (request, response) => {
+      // The adapter's types cover HTTP/2 too, which this server does not speak.
+      servePage(request as IncomingMessage, response as ServerResponse, options);
+    },
+  });
+  const server = createServer(
+    {
+      headersTimeout: httpHeadersTimeoutMs,
+      requestTimeout: httpRequestTimeoutMs,
+      keepAliveTimeout: httpKeepAliveTimeoutMs,
+      maxHeaderSize: httpHeaderBytesMax,
+      // Looks for connections that broke these bounds as often as the smallest of them.
+      connectionsCheckingInterval: httpHeadersTimeoutMs,
+    },
+    (request, response) => {
+      response.setHeader("x-content-type-options", "nosniff");
+      const refusal = refusedOrigin(request.headers);
+      if (refusal === undefined) api(request, response);
+      else serveText(response, 403, refusal);
+    },
+  );
+  server.maxConnections = httpConnectionsMax;
+  server.maxHeadersCount = httpHeadersMax;
+  return server;
+}
+
+function servePage(request: IncomingMessage, response: ServerResponse, options: HttpOptions): void {
+  const path = (request.url ?? "/").split("?", 1)[0];
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    serveText(response, 404, "no such service or method; calls are POST /meridian.v1.VmService/GetVm and the like");
+  } else if (path === "/healthz") {
+    serveText(response, 200, "ok");
+  } else if (path === "/readyz") {
+    if (options.isReady()) serveText(response, 200, "ready");
+    else serveText(response, 503, "not serving");
+  } else if (path === "/") {
+    serveText(response, 200, welcome(options.version));
+  } else {
+    serveText(response, 404, "nothing is here; see /");
+  }
+}
+
+function serveText(response: ServerResponse, status: number, text: string): void {
+  // A body that nobody reads must not be taken for the next request.
+  if (status >= 400) response.setHeader("connection", "close");
+  response.writeHead(status, { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" });
+  response.end(`${text}\n`);
+}
+
+function welcome(version: string): string {
+  return [
+    `Meridian ${version}: runs a pool of Macs with Parallels Desktop as one machine.`,
+    "",
+    "This port speaks Connect, gRPC-Web and JSON, for example:",
+    "  curl -H 'content-type: application/json' -d '{}' http://HOST:PORT/meridian.v1.PoolService/GetPool",
+    "The gRPC port has the same services, with reflection: grpcurl -plaintext HOST:PORT list",
+    "",
+    "/healthz  the process lives",
+    "/readyz   it serves",
+  ].join("\n");
+}

@@ -1,0 +1,86 @@
+/** What lists and watches need to know of a kind of resource: where its records are, and how they become messages. */
+import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
+import { type Host, HostSchema } from "../../shared/gen/es/meridian/v1/host_pb.ts";
+import {
+  type Catalog,
+  CatalogSchema,
+  type Template,
+  TemplateSchema,
+} from "../../shared/gen/es/meridian/v1/template_pb.ts";
+import { type Vm, VmSchema } from "../../shared/gen/es/meridian/v1/vm_pb.ts";
+import type { RecordChange } from "../engine/engine-api.ts";
+import { waitingSentence } from "../placement/explain.ts";
+import type { HostRecord } from "../pool/host.ts";
+import type { CatalogRecord, TemplateRecord } from "../pool/template.ts";
+import type { PoolView } from "../pool/view.ts";
+import type { VmRecord } from "../pool/vm.ts";
+import { toCatalog } from "./convert/catalog.ts";
+import { toHost } from "./convert/host.ts";
+import { ImageIndex } from "./convert/image-index.ts";
+import { toTemplate } from "./convert/template.ts";
+import { toVm } from "./convert/vm.ts";
+import type { Collection } from "./resource-name.ts";
+
+export interface ResourceKind<R extends { readonly id: string }, S extends DescMessage> {
+  readonly collection: Collection;
+  readonly schema: S;
+  records(view: PoolView): ReadonlyMap<string, R>;
+  /** Makes messages out of records, for one reading of the pool. */
+  converter(view: PoolView, nowMs: number): (record: R) => MessageShape<S>;
+  /** The records that a change concerns. */
+  affectedBy(change: RecordChange): readonly Affected<R>[];
+}
+
+/** A resource that a change concerns, and what its record was before. */
+export type Affected<R> =
+  | { readonly id: string; readonly before: R | undefined; readonly after: R | undefined }
+  /** Its record has not changed, but what is told of it beside the record has. */
+  | { readonly id: string; readonly isDerived: true };
+
+export const vmKind: ResourceKind<VmRecord, typeof VmSchema> = {
+  collection: "vms",
+  schema: VmSchema,
+  records: (view) => view.vms,
+  converter: (view, nowMs): ((vm: VmRecord) => Vm) => {
+    const waiting = (vm: VmRecord): string => waitingSentence(view, vm, nowMs);
+    return (vm) => toVm(vm, waiting);
+  },
+  affectedBy: (change) => (change.kind === "vm" ? [change] : []),
+};
+
+export const hostKind: ResourceKind<HostRecord, typeof HostSchema> = {
+  collection: "hosts",
+  schema: HostSchema,
+  records: (view) => view.hosts,
+  converter: (view): ((host: HostRecord) => Host) => {
+    const images = new ImageIndex(view);
+    return (host) => toHost(view, host, images);
+  },
+  affectedBy: (change) => {
+    if (change.kind === "host") return [change];
+    // What is allocated on a host changes when a VM comes or goes.
+    if (change.kind !== "vm" || change.before?.host === change.after?.host) return [];
+    return [change.before?.host, change.after?.host].flatMap((id) =>
+      id === undefined ? [] : [{ id, isDerived: true }],
+    );
+  },
+};
+
+export const templateKind: ResourceKind<TemplateRecord, typeof TemplateSchema> = {
+  collection: "templates",
+  schema: TemplateSchema,
+  records: (view) => view.templates,
+  converter: (view): ((template: TemplateRecord) => Template) => {
+    const images = new ImageIndex(view);
+    return (template) => toTemplate(view, template, images);
+  },
+  affectedBy: (change) => (change.kind === "template" ? [change] : []),
+};
+
+export const catalogKind: ResourceKind<CatalogRecord, typeof CatalogSchema> = {
+  collection: "catalogs",
+  schema: CatalogSchema,
+  records: (view) => view.catalogs,
+  converter: (): ((catalog: CatalogRecord) => Catalog) => toCatalog,
+  affectedBy: (change) => (change.kind === "catalog" ? [change] : []),
+};

@@ -1,0 +1,97 @@
+/** Puts handlers behind Connect, gRPC-Web and JSON: the same handlers, with their errors as Connect has them. */
+import type { DescMessage, DescMethod, MessageInitShape } from "@bufbuild/protobuf";
+import { Code, ConnectError, type ConnectRouter, type HandlerContext, type MethodImpl } from "@connectrpc/connect";
+import { type ErrorReporter, toConnectError } from "../error-status.ts";
+import type { ActiveCalls } from "./active-calls.ts";
+import type { CallContext, MethodHandler, ServiceBinding } from "./handlers.ts";
+
+export interface RouteOptions {
+  readonly calls: ActiveCalls;
+  readonly errors: ErrorReporter;
+}
+
+export function routeService(router: ConnectRouter, binding: ServiceBinding, options: RouteOptions): void {
+  for (const method of binding.service.methods) {
+    // The handler was bound to this very method; its message types are those of the descriptor.
+    router.rpc(method, connectCall(binding.handler(method), method, options) as MethodImpl<DescMethod>);
+  }
+}
+
+type MessageInit = MessageInitShape<DescMessage>;
+
+function connectCall(handler: MethodHandler, method: DescMethod, options: RouteOptions): unknown {
+  const name = `${method.parent.typeName}/${method.name}`;
+  switch (handler.kind) {
+    case "unary":
+      return async (request: Parameters<typeof handler.handle>[0], context: HandlerContext): Promise<MessageInit> => {
+        const call = new ConnectCall(context, name, options);
+        try {
+          return await handler.handle(request, call.begin());
+        } catch (error) {
+          throw call.failure(error);
+        } finally {
+          call.end();
+        }
+      };
+    case "server_streaming":
+      return (request: Parameters<typeof handler.handle>[0], context: HandlerContext) =>
+        streamAnswers((call) => handler.handle(request, call), new ConnectCall(context, name, options));
+    case "bidi_streaming":
+      return (requests: Parameters<typeof handler.handle>[0], context: HandlerContext) =>
+        streamAnswers((call) => handler.handle(requests, call), new ConnectCall(context, name, options));
+    default:
+      return handler satisfies never;
+  }
+}
+
+async function* streamAnswers(
+  answers: (context: CallContext) => AsyncIterable<MessageInit>,
+  call: ConnectCall,
+): AsyncGenerator<MessageInit, undefined> {
+  try {
+    yield* answers(call.begin());
+  } catch (error) {
+    throw call.failure(error);
+  } finally {
+    call.end();
+  }
+}
+
+/** One call: counted, and aborted when its caller leaves or the server closes. */
+class ConnectCall {
+  private readonly context: HandlerContext;
+  private readonly method: string;
+  private readonly options: RouteOptions;
+  private release: (() => void) | undefined;
+
+  constructor(context: HandlerContext, method: string, options: RouteOptions) {
+    this.context = context;
+    this.method = method;
+    this.options = options;
+  }
+
+  begin(): CallContext {
+    const active = this.options.calls.begin();
+    const { signal: left } = this.context;
+    const onLeft = (): void =>
+      active.abort(left.reason instanceof Error ? left.reason : new Error("the call was cancelled"));
+    if (left.aborted) onLeft();
+    else left.addEventListener("abort", onLeft, { once: true });
+    this.release = () => {
+      left.removeEventListener("abort", onLeft);
+      active.end();
+    };
+    return { signal: active.signal, timeoutMs: this.context.timeoutMs };
+  }
+
+  /** What the caller is told. One that left, or whose deadline passed, is told what Connect says of that. */
+  failure(error: unknown): ConnectError {
+    const { signal } = this.context;
+    if (signal.aborted) return ConnectError.from(signal.reason, Code.Canceled);
+    return toConnectError(this.options.errors.toMeridianError(error, this.method));
+  }
+
+  end(): void {
+    this.release?.();
+  }
+}

@@ -1,0 +1,90 @@
+/** TemplateService. */
+import { create } from "@bufbuild/protobuf";
+import { fieldInvalid } from "../../../shared/errors.ts";
+import { type Template, TemplateSpecSchema } from "../../../shared/gen/es/meridian/v1/template_pb.ts";
+import {
+  type CreateTemplateRequest,
+  CreateTemplateRequestSchema,
+  TemplateService,
+  type UpdateTemplateRequest,
+} from "../../../shared/gen/es/meridian/v1/template_service_pb.ts";
+import { asTemplateId } from "../../../shared/ids.ts";
+import type { TemplateRecord } from "../../pool/template.ts";
+import { answerRecord, getRecord, getResource } from "../answer.ts";
+import { changeUntilDone, readEtag } from "../change-loop.ts";
+import type { ApiContext } from "../context.ts";
+import { readTemplateSpec, toTemplateSpec } from "../convert/template.ts";
+import { FieldChecks } from "../field-checks.ts";
+import { listResources } from "../list/list.ts";
+import { requestKeyOf } from "../request-key.ts";
+import { templateKind } from "../resource-kind.ts";
+import { chosenId, idOfName } from "../resource-name.ts";
+import { bindService, type ServiceBinding } from "../rpc/handlers.ts";
+import { applyUpdateMask } from "../update-mask.ts";
+import { watchResources } from "../watch.ts";
+
+export function templateService(context: ApiContext): ServiceBinding {
+  const answer = async (record: Promise<TemplateRecord>): Promise<{ readonly template: Template }> => ({
+    template: await answerRecord(context, templateKind, await record),
+  });
+  return bindService(TemplateService, {
+    createTemplate: async (request) => answer(createTemplate(context, request)),
+    getTemplate: async (request) => ({ template: await getResource(context, templateKind, request.name) }),
+    listTemplates: async (request) => {
+      const { resources, ...page } = await listResources(context, templateKind, request);
+      return { templates: resources, ...page };
+    },
+    async *watchTemplates(request, call) {
+      const watch = watchResources(context, templateKind, { ...request, signal: call.signal });
+      for await (const { type, resource, revision } of watch) {
+        yield { type, revision, ...(resource === undefined ? {} : { template: resource }) };
+      }
+    },
+    updateTemplate: async (request) => answer(updateTemplate(context, request)),
+    deleteTemplate: async (request) => {
+      const id = idOfName("templates", request.name);
+      const etag = readEtag(request.etag);
+      await context.engine.submit({ type: "template-delete", id, ...(etag === undefined ? {} : { etag }) });
+      return {};
+    },
+  });
+}
+
+function createTemplate(context: ApiContext, request: CreateTemplateRequest): Promise<TemplateRecord> {
+  const key = requestKeyOf("CreateTemplate", CreateTemplateRequestSchema, request);
+  const chosen = request.templateId;
+  const id =
+    chosen === "" ? asTemplateId(`template-${context.ids.suffix(10)}`) : chosenId("templates", chosen, "template_id");
+  if (request.template?.spec === undefined) throw fieldInvalid("template.spec", "must be set");
+  const checks = new FieldChecks();
+  const spec = readTemplateSpec(checks, { path: "template.spec", value: request.template.spec });
+  checks.finish();
+  return context.engine.submit({
+    type: "template-create",
+    id,
+    uid: context.ids.uid(),
+    spec,
+    ...(key === undefined ? {} : { request: key }),
+  });
+}
+
+function updateTemplate(context: ApiContext, request: UpdateTemplateRequest): Promise<TemplateRecord> {
+  const { template: wanted, updateMask: mask } = request;
+  const id = idOfName("templates", wanted?.name ?? "", "template.name");
+  const etag = readEtag(wanted?.etag ?? "", "template.etag");
+  return changeUntilDone(etag, async () => {
+    const template = await getRecord(context, templateKind, id);
+    const current = create(TemplateSpecSchema, toTemplateSpec(template.spec));
+    const message = applyUpdateMask({ schema: TemplateSpecSchema, current, wanted: wanted?.spec, mask });
+    const checks = new FieldChecks();
+    const spec = readTemplateSpec(checks, { path: "template.spec", value: message });
+    checks.finish();
+    return context.engine.submit({
+      type: "template-update",
+      id,
+      ...(etag === undefined ? {} : { etag }),
+      baseGeneration: template.generation,
+      spec,
+    });
+  });
+}

@@ -1,0 +1,102 @@
+/** New VMs: of a template, as copies of others, and those that are only thought of. */
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { fieldInvalid, notFound } from "../../../shared/errors.ts";
+import { type VmSpec as VmSpecMessage, VmSpecSchema } from "../../../shared/gen/es/meridian/v1/vm_pb.ts";
+import {
+  type CloneVmRequest,
+  CloneVmRequestSchema,
+  type CreateVmRequest,
+  CreateVmRequestSchema,
+  type PlacementExplanationSchema,
+} from "../../../shared/gen/es/meridian/v1/vm_service_pb.ts";
+import type { VmId } from "../../../shared/ids.ts";
+import { asVmId } from "../../../shared/ids.ts";
+import { planVm } from "../../placement/explain.ts";
+import { resolveImage } from "../../pool/image.ts";
+import type { VmRecord, VmSpec } from "../../pool/vm.ts";
+import { getRecord } from "../answer.ts";
+import type { ApiContext } from "../context.ts";
+import { toExplanation } from "../convert/explanation.ts";
+import { readVmSpec, readVmSpecParts } from "../convert/vm-spec.ts";
+import { FieldChecks } from "../field-checks.ts";
+import { requestKeyOf } from "../request-key.ts";
+import { vmKind } from "../resource-kind.ts";
+import { chosenId, idOfName } from "../resource-name.ts";
+
+export function createVm(context: ApiContext, request: CreateVmRequest): Promise<VmRecord> {
+  const key = requestKeyOf("CreateVm", CreateVmRequestSchema, request);
+  const id = newVmId(context, request.vmId);
+  const spec = readNewSpec("vm.spec", request.vm?.spec);
+  return context.engine.submit({
+    type: "vm-create",
+    id,
+    uid: context.ids.uid(),
+    spec,
+    ...(key === undefined ? {} : { request: key }),
+  });
+}
+
+export async function cloneVm(context: ApiContext, request: CloneVmRequest): Promise<VmRecord> {
+  const key = requestKeyOf("CloneVm", CloneVmRequestSchema, request);
+  const id = newVmId(context, request.vmId);
+  const sourceId = idOfName("vms", request.name);
+  const source = await getRecord(context, vmKind, sourceId);
+  const spec = readCopySpec(source, request.spec ?? create(VmSpecSchema));
+  return context.engine.submit({
+    type: "vm-create",
+    id,
+    uid: context.ids.uid(),
+    spec,
+    ...(key === undefined ? {} : { request: key }),
+  });
+}
+
+export function planNewVm(
+  context: ApiContext,
+  spec: VmSpecMessage | undefined,
+): Promise<MessageInitShape<typeof PlacementExplanationSchema>> {
+  const wanted = readNewSpec("spec", spec);
+  return context.engine.read((view) => {
+    const { host } = wanted.placement;
+    if (host !== undefined && !view.hosts.has(host)) throw notFound(`hosts/${host}`);
+    return toExplanation(planVm(view, wanted, resolveImage(view, wanted)));
+  });
+}
+
+function newVmId(context: ApiContext, chosen: string): VmId {
+  return chosen === "" ? asVmId(`vm-${context.ids.suffix(10)}`) : chosenId("vms", chosen, "vm_id");
+}
+
+function readNewSpec(path: string, spec: VmSpecMessage | undefined): VmSpec {
+  if (spec === undefined) throw fieldInvalid(path, "must be set");
+  const checks = new FieldChecks();
+  const read = readVmSpec(checks, { path, value: spec });
+  checks.finish();
+  return read;
+}
+
+/** What a copy is: `template`, `source_vm` and its host come from the original, as do resources that are not said. */
+function readCopySpec(source: VmRecord, message: VmSpecMessage): VmSpec {
+  const checks = new FieldChecks();
+  const { template, sourceVm, placement } = message;
+  if (template !== "") checks.refuse("spec.template", "comes from the original; leave it out");
+  if (sourceVm !== "") checks.refuse("spec.source_vm", "is the VM that is copied; leave it out");
+  if (placement !== undefined && placement.host !== "") {
+    checks.refuse("spec.placement.host", "is the original's; leave it out");
+  }
+  const parts = readVmSpecParts(checks, { path: "spec", value: message });
+  checks.finish();
+  const { resources } = parts;
+  return {
+    ...parts,
+    template: source.spec.template,
+    ...(source.spec.templateVersion === undefined ? {} : { templateVersion: source.spec.templateVersion }),
+    sourceVm: source.id,
+    resources: {
+      cpuCount: resources.cpuCount || source.resources.cpuCount,
+      memoryMib: resources.memoryMib || source.resources.memoryMib,
+      diskMib: resources.diskMib || source.resources.diskMib,
+    },
+    placement: { ...parts.placement, ...(source.host === undefined ? {} : { host: source.host }) },
+  };
+}

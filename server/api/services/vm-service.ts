@@ -1,0 +1,88 @@
+/** VmService. */
+import { notFound } from "../../../shared/errors.ts";
+import type { Vm } from "../../../shared/gen/es/meridian/v1/vm_pb.ts";
+import { VmService } from "../../../shared/gen/es/meridian/v1/vm_service_pb.ts";
+import { explainVm } from "../../placement/explain.ts";
+import type { PendingAction, VmRecord, WantedState } from "../../pool/vm.ts";
+import { getResource } from "../answer.ts";
+import { readEtag } from "../change-loop.ts";
+import type { ApiContext } from "../context.ts";
+import { toExplanation } from "../convert/explanation.ts";
+import { toVm } from "../convert/vm.ts";
+import { listResources } from "../list/list.ts";
+import { vmKind } from "../resource-kind.ts";
+import { idOfName } from "../resource-name.ts";
+import { bindService, type ServiceBinding } from "../rpc/handlers.ts";
+import { watchResources } from "../watch.ts";
+import { cloneVm, createVm, planNewVm } from "./vm-create.ts";
+import { execVm } from "./vm-exec.ts";
+import { updateVm } from "./vm-update.ts";
+import { waitVm } from "./vm-wait.ts";
+
+export function vmService(context: ApiContext): ServiceBinding {
+  // The record alone, without another reading of the pool, which would have to wait for the next sync.
+  const answer = async (record: Promise<VmRecord>): Promise<{ readonly vm: Vm }> => ({
+    vm: toVm(await record, () => "waits for a host"),
+  });
+  const want = (request: NamedVm, wish: VmWish): Promise<{ readonly vm: Vm }> => answer(wantVm(context, request, wish));
+  return bindService(VmService, {
+    createVm: async (request) => answer(createVm(context, request)),
+    cloneVm: async (request) => answer(cloneVm(context, request)),
+    updateVm: async (request) => answer(updateVm(context, request)),
+    waitVm: async (request, call) => answer(waitVm(context, request, call)),
+    getVm: async (request) => ({ vm: await getResource(context, vmKind, request.name) }),
+    listVms: async (request) => {
+      const { resources, ...page } = await listResources(context, vmKind, request);
+      return { vms: resources, ...page };
+    },
+    async *watchVms(request, call) {
+      const watch = watchResources(context, vmKind, { ...request, signal: call.signal });
+      for await (const { type, resource, revision } of watch) {
+        yield { type, revision, ...(resource === undefined ? {} : { vm: resource }) };
+      }
+    },
+    startVm: async (request) => want(request, { wanted: "running" }),
+    stopVm: async (request) => want(request, { wanted: "stopped", force: request.force }),
+    suspendVm: async (request) => want(request, { wanted: "suspended" }),
+    resumeVm: async (request) => want(request, { wanted: "running" }),
+    pauseVm: async (request) => want(request, { wanted: "paused" }),
+    restartVm: async (request) => want(request, { wanted: "running", action: "restart" }),
+    resetVm: async (request) => want(request, { wanted: "running", action: "reset" }),
+    deleteVm: async (request) => want(request, { wanted: "deleted", force: request.force ?? true }),
+    explainVm: async (request) => {
+      const id = idOfName("vms", request.name);
+      const explanation = await context.engine.read((view) => {
+        const vm = view.vms.get(id);
+        if (vm === undefined) throw notFound(`vms/${id}`);
+        return toExplanation(explainVm(view, vm, context.engine.nowMs()));
+      });
+      return { explanation };
+    },
+    planVm: async (request) => ({ explanation: await planNewVm(context, request.spec) }),
+    execVm: (requests, call) => execVm(context, requests, call),
+  });
+}
+
+interface NamedVm {
+  readonly name: string;
+  readonly etag: string;
+}
+
+interface VmWish {
+  readonly wanted: WantedState;
+  readonly action?: PendingAction;
+  readonly force?: boolean;
+}
+
+function wantVm(context: ApiContext, request: NamedVm, wish: VmWish): Promise<VmRecord> {
+  const id = idOfName("vms", request.name);
+  const etag = readEtag(request.etag);
+  return context.engine.submit({
+    type: "vm-want",
+    id,
+    ...(etag === undefined ? {} : { etag }),
+    wanted: wish.wanted,
+    ...(wish.action === undefined ? {} : { action: wish.action }),
+    force: wish.force ?? false,
+  });
+}

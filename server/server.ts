@@ -1,0 +1,213 @@
+/**
+ * The server, put together: the store, the engine on it, the sessions of the agents, and the public API on its two ports.
+ * Nothing outlives `close()`; when the engine has to end, everything else is closed and `closed` tells why.
+ */
+import { join } from "node:path";
+import { Server as GrpcServer } from "@grpc/grpc-js";
+import { AssertionFailed } from "../shared/assert.ts";
+import type { Clock } from "../shared/clock.ts";
+import { fieldInvalid } from "../shared/errors.ts";
+import type { IdSource } from "../shared/ids.ts";
+import type { Logger } from "../shared/log.ts";
+import type { ApiContext } from "./api/context.ts";
+import { createErrorReporter } from "./api/error-status.ts";
+import { createGrpcApi } from "./api/grpc.ts";
+import { createHttpServer } from "./api/http.ts";
+import { drainCallsMs } from "./api/limits.ts";
+import { ActiveCalls } from "./api/rpc/active-calls.ts";
+import { createServices } from "./api/services/services.ts";
+import { VmChanges } from "./api/vm-changes.ts";
+import { Engine } from "./engine/engine.ts";
+import {
+  type Address,
+  checkLoopback,
+  closeGrpc,
+  closeHttp,
+  formatAddress,
+  listenGrpc,
+  listenHttp,
+  within,
+} from "./listening.ts";
+import { agentServerOptions } from "./sessions/server-options.ts";
+import { createSessions, type SessionSettings, type Sessions } from "./sessions/sessions.ts";
+import { replaceFileDurably } from "./storage/durable-file.ts";
+import { openLevelStore } from "./storage/level-store.ts";
+
+export interface ServerOptions {
+  /** Where everything is stored; made if it is absent. */
+  readonly dataDir: string;
+  /** The gRPC port. */
+  readonly listen: Address;
+  /** The port that agents dial. */
+  readonly agentListen: Address;
+  /** The HTTP port. */
+  readonly httpListen: Address;
+  /** Plain text and no authentication: for now the only way, and on loopback alone. */
+  readonly insecure: boolean;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  readonly log: Logger;
+  /** Told to clients and agents. */
+  readonly version: string;
+  /** What agents are told; the defaults are right but for tests. */
+  readonly sessions?: SessionSettings;
+}
+
+export interface RunningServer {
+  /** Each as `host:port`. */
+  readonly addresses: ServerAddresses;
+  /** Resolves when the server was closed; rejects with what ended it otherwise. */
+  readonly closed: Promise<void>;
+  /** Ends in order: no new calls, goodbye to the agents, calls under way within a bound, engine, store. */
+  close(): Promise<void>;
+}
+
+export interface ServerAddresses {
+  readonly grpc: string;
+  readonly agent: string;
+  readonly http: string;
+}
+
+/** Rejects with a `MeridianError` (FIELD_INVALID) for options that cannot be had, with a `StoreError` for the data directory. */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  checkOptions(options);
+  const server = new ComposedServer(options);
+  try {
+    await server.open();
+  } catch (error) {
+    await server.close();
+    throw error;
+  }
+  return server;
+}
+
+function checkOptions(options: ServerOptions): void {
+  if (!options.insecure) {
+    throw fieldInvalid(
+      "insecure",
+      "must be set: the server has no TLS and no authentication yet, and serves this machine alone",
+    );
+  }
+  checkLoopback("listen", options.listen);
+  checkLoopback("agent_listen", options.agentListen);
+  checkLoopback("http_listen", options.httpListen);
+}
+
+class ComposedServer implements RunningServer {
+  readonly closed: Promise<void>;
+  addresses: ServerAddresses = { grpc: "", agent: "", http: "" };
+  private readonly options: ServerOptions;
+  /** What has been opened, to be closed in the opposite order. */
+  private readonly opened = new AsyncDisposableStack();
+  private readonly ending = Promise.withResolvers<void>();
+  private closing: Promise<void> | undefined;
+  /** What ended the server, if it was not asked to end. */
+  private failure: { readonly error: unknown } | undefined;
+  private isReady = false;
+
+  constructor(options: ServerOptions) {
+    this.options = options;
+    this.closed = this.ending.promise;
+    // Whoever runs the server hears of its end; that nobody may be listening is no second failure.
+    this.closed.catch(() => undefined);
+  }
+
+  async open(): Promise<void> {
+    const { options } = this;
+    const engine = await this.openEngine();
+    const sessions = this.openSessions(engine);
+    const agents = await this.openAgentPort(sessions);
+    const { grpc, http } = await this.openApi(this.apiContext(engine, sessions), sessions);
+    this.addresses = { grpc: formatAddress(grpc), agent: formatAddress(agents), http: formatAddress(http) };
+    await replaceFileDurably(join(options.dataDir, "addresses.json"), `${JSON.stringify(this.addresses)}\n`);
+    this.isReady = true;
+    options.log.info({ ...this.addresses, version: options.version, data_dir: options.dataDir }, "serving");
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.closeParts();
+    return this.closing;
+  }
+
+  private async closeParts(): Promise<void> {
+    try {
+      await this.opened.disposeAsync();
+    } catch (error) {
+      // What is left open is named; the rest has been closed all the same.
+      this.options.log.error({ err: error }, "closing failed");
+    }
+    if (this.failure === undefined) this.ending.resolve();
+    else this.ending.reject(this.failure.error);
+  }
+
+  /** The server cannot go on: it closes, and `closed` rejects with the first such error. */
+  private fail(error: unknown): void {
+    this.failure ??= { error };
+    void this.close();
+  }
+
+  private async openEngine(): Promise<Engine> {
+    const { dataDir, clock, ids, log } = this.options;
+    const store = await openLevelStore(dataDir, { ids, clock });
+    this.opened.defer(() => store.close());
+    const engine = await Engine.open({ store, clock, log });
+    this.opened.defer(() => engine.close());
+    engine.ended.catch((error: unknown) => this.fail(error));
+    return engine;
+  }
+
+  private openSessions(engine: Engine): Sessions {
+    const { clock, ids, log, version, sessions: settings } = this.options;
+    return createSessions({
+      engine,
+      ids,
+      clock,
+      log,
+      serverVersion: version,
+      ...(settings === undefined ? {} : { settings }),
+    });
+  }
+
+  private apiContext(engine: Engine, sessions: Sessions): ApiContext {
+    const { clock, ids, version } = this.options;
+    const vmChanges = new VmChanges(engine);
+    this.opened.defer(() => vmChanges.close());
+    return { engine, hostCalls: sessions.calls, vmChanges, clock, ids, version, startTimeMs: engine.nowMs() };
+  }
+
+  private async openAgentPort(sessions: Sessions): Promise<Address> {
+    const { agentListen, clock } = this.options;
+    const server = new GrpcServer(agentServerOptions);
+    server.addService(sessions.service.definition, { ...sessions.service.implementation });
+    this.opened.defer(() => closeGrpc(server, clock, drainCallsMs));
+    return await listenGrpc(server, "agent_listen", agentListen);
+  }
+
+  private async openApi(
+    context: ApiContext,
+    sessions: Sessions,
+  ): Promise<{ readonly grpc: Address; readonly http: Address }> {
+    const { listen, httpListen, clock, ids, log, version } = this.options;
+    const calls = new ActiveCalls();
+    const errors = createErrorReporter(ids, log, (error) => {
+      if (error instanceof AssertionFailed) this.fail(error);
+    });
+    const services = createServices(context);
+    const grpc = createGrpcApi(services, { calls, errors, clock });
+    const http = createHttpServer(services, { calls, errors, version, isReady: () => this.isReady });
+    this.opened.defer(() => closeGrpc(grpc.server, clock, drainCallsMs));
+    this.opened.defer(() => closeHttp(http, clock, drainCallsMs));
+    this.opened.defer(() => within(calls.close(), clock, drainCallsMs));
+    this.opened.defer(() => sessions.closeAll("the server is stopping"));
+    this.opened.defer(() => {
+      this.isReady = false;
+      grpc.health.setServing(false);
+    });
+    const addresses = {
+      grpc: await listenGrpc(grpc.server, "listen", listen),
+      http: await listenHttp(http, "http_listen", httpListen),
+    };
+    grpc.health.setServing(true);
+    return addresses;
+  }
+}
