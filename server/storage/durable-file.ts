@@ -1,25 +1,21 @@
 /** Small files that are there, whole, after a power cut: the bytes are synced first, then the directory that names them. */
-import { link, open, rename, rm } from "node:fs/promises";
-import { dirname } from "node:path";
+import { link, mkdtemp, open, rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
 
-/** Marks files of this module that a crash left half done; nothing reads them. */
+/**
+ * Follows a file's name in the name of the folder in which it is made; nothing reads such a folder, and a crash can leave
+ * one. Each attempt has its own, because processes that race for a file may even have the same id, in two containers.
+ */
 export const unfinishedMark = ".unfinished-";
 
 /** Makes the file. Rejects with code EEXIST if there is one, which then stays as it is. */
 export async function createFileDurably(path: string, text: string): Promise<void> {
-  const unfinished = await writeUnfinished(path, text);
-  try {
-    await link(unfinished, path);
-  } finally {
-    await rm(unfinished, { force: true });
-  }
-  await syncDirectory(dirname(path));
+  await placeDurably(path, { text, place: link });
 }
 
 /** Makes or replaces the file: a reader sees the old text or the new one, never a part. */
 export async function replaceFileDurably(path: string, text: string): Promise<void> {
-  await rename(await writeUnfinished(path, text), path);
-  await syncDirectory(dirname(path));
+  await placeDurably(path, { text, place: rename });
 }
 
 /** Makes the names in a directory durable. */
@@ -32,14 +28,30 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-async function writeUnfinished(path: string, text: string): Promise<string> {
-  const unfinished = `${path}${unfinishedMark}${process.pid}`;
-  const handle = await open(unfinished, "w", 0o600);
+interface Placement {
+  readonly text: string;
+  /** Gives the finished file its name, at once or not at all. */
+  readonly place: (finished: string, path: string) => Promise<void>;
+}
+
+async function placeDurably(path: string, { text, place }: Placement): Promise<void> {
+  const folder = await mkdtemp(`${path}${unfinishedMark}`);
+  try {
+    const finished = join(folder, "file");
+    await writeSynced(finished, text);
+    await place(finished, path);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+  await syncDirectory(dirname(path));
+}
+
+async function writeSynced(path: string, text: string): Promise<void> {
+  const handle = await open(path, "wx", 0o600);
   try {
     await handle.writeFile(text);
     await handle.sync();
   } finally {
     await handle.close();
   }
-  return unfinished;
 }

@@ -109,7 +109,8 @@ describe("a first start that was interrupted is finished by the next", () => {
 
   async function beforeMarker(): Promise<void> {
     for (const name of await readdir(directory)) await rm(join(directory, name), { recursive: true });
-    await writeFile(join(directory, "meridian.json.unfinished-4711"), "{");
+    await mkdir(join(directory, "meridian.json.unfinished-a1b2c3"));
+    await writeFile(join(directory, "meridian.json.unfinished-a1b2c3", "file"), "{");
   }
 
   async function withoutDatabase(): Promise<void> {
