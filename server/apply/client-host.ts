@@ -3,7 +3,8 @@ import { MeridianError, notFound } from "../../shared/errors.ts";
 import type { HostDelete, HostUpdate } from "../pool/events.ts";
 import type { HostRecord } from "../pool/host.ts";
 import type { Pool } from "../pool/pool.ts";
-import { failVm, moveVm, releasedHost } from "./change-vm.ts";
+import type { VmRecord } from "../pool/vm.ts";
+import { changeVm, failVm, moveVm, releasedHost } from "./change-vm.ts";
 import { checkEtag, checkGeneration } from "./checks.ts";
 
 export function applyHostUpdate(pool: Pool, event: HostUpdate, timeMs: number): HostRecord {
@@ -36,19 +37,30 @@ export function applyHostDelete(pool: Pool, event: HostDelete, timeMs: number): 
   for (const id of vms) {
     const vm = pool.vms.get(id);
     if (vm === undefined) continue;
-    if (vm.state === "DELETING") {
-      moveVm(pool, vm, "gone", { timeMs, reason: "HostDeleted", fields: { ...releasedHost, command: undefined } });
-      continue;
-    }
+    giveUp(pool, vm, timeMs);
+  }
+  pool.removeHost(host.id);
+  return host;
+}
+
+/** The VM's host leaves the pool. */
+function giveUp(pool: Pool, vm: VmRecord, timeMs: number): void {
+  const reason = "HostDeleted";
+  const nothingHeld = { ...releasedHost, command: undefined, retryAtMs: undefined };
+  if (vm.state === "DELETING") {
+    moveVm(pool, vm, "gone", { timeMs, reason, fields: nothingHeld });
+  } else if (vm.state === "FAILED") {
+    // It failed for a reason of its own, which stays.
+    if (vm.spec.wanted === "deleted") moveVm(pool, vm, "dropped", { timeMs, reason, fields: nothingHeld });
+    else changeVm(pool, vm, timeMs, nothingHeld);
+  } else {
     failVm(pool, vm, timeMs, {
-      reason: "HostDeleted",
-      message: `hosts/${host.id} was removed from the pool; the VM may still be on that Mac`,
+      reason,
+      message: `hosts/${vm.host} was removed from the pool; the VM may still be on that Mac`,
       suspect: "none",
       releasesHost: true,
     });
   }
-  pool.removeHost(host.id);
-  return host;
 }
 
 function findHost(pool: Pool, id: HostUpdate["id"]): HostRecord {

@@ -5,7 +5,7 @@ import { nextCommandState } from "../pool/command-machine.ts";
 import type { CommandReport, CommandReported } from "../pool/events.ts";
 import { displacementsMax, retryDelayMs, stepRetriesMax } from "../pool/limits.ts";
 import type { Pool } from "../pool/pool.ts";
-import type { CommandState, Suspect, VmCommand, VmRecord } from "../pool/vm.ts";
+import type { CommandState, Suspect, VmCommand, VmFailure, VmRecord } from "../pool/vm.ts";
 import { seenTrigger, type VmTrigger } from "../pool/vm-machine.ts";
 import { changeVm, failVm, moveVm, releasedHost, stateDeadlineMs, type VmFields } from "./change-vm.ts";
 import { currentHost } from "./checks.ts";
@@ -123,13 +123,9 @@ function giveUpOrRetry(step: Step): void {
     sight: sight ?? vm.sight,
     retryCount: vm.retryCount + 1,
     retryAtMs: timeMs + retryDelayMs(vm.retryCount),
-    failure: {
-      reason: failure.reason,
-      message: failure.message,
-      suspect: failure.suspect,
-      timeMs,
-      ...(vm.host === undefined ? {} : { host: vm.host }),
-    },
+    failure: failureOf(step, failure),
+    // Whether a guest was restarted cannot be seen: the wish is kept until it was.
+    pendingAction: command.kind === "restart" || command.kind === "reset" ? command.kind : vm.pendingAction,
   };
   const seen = command.kind === "create" || isDelete ? undefined : seenTrigger(sight?.state ?? "");
   if (seen === undefined) changeVm(pool, vm, timeMs, fields);
@@ -140,7 +136,8 @@ function giveUpOrRetry(step: Step): void {
 function displace(step: Step): void {
   const { pool, vm, command, report, timeMs } = step;
   const failure = reportedFailure(report);
-  if (command.kind !== "create") {
+  // What an earlier try left there has to be made good or removed there, so such a VM stays.
+  if (command.kind !== "create" || vm.sight !== undefined) {
     giveUpOrRetry(step);
     return;
   }
@@ -156,18 +153,26 @@ function displace(step: Step): void {
       ...releasedHost,
       command: undefined,
       progress: undefined,
+      failure: failureOf(step, failure),
       retryCount: vm.retryCount + 1,
       retryAtMs: timeMs + retryDelayMs(vm.retryCount),
     },
   });
 }
 
-function reportedFailure(report: CommandReport): {
+/** A failure that is not the end, as the VM's record keeps it. */
+function failureOf({ vm, timeMs }: Step, { reason, message, suspect }: ReportedFailure): VmFailure {
+  return { reason, message, suspect, timeMs, ...(vm.host === undefined ? {} : { host: vm.host }) };
+}
+
+interface ReportedFailure {
   readonly reason: string;
   readonly message: string;
   readonly suspect: Suspect;
   readonly isRetryable: boolean;
-} {
+}
+
+function reportedFailure(report: CommandReport): ReportedFailure {
   return (
     report.failure ?? {
       reason: "Unexplained",

@@ -3,7 +3,7 @@ import { type Labels, matchesLabel } from "../pool/labels.ts";
 import type { HostLedger } from "../pool/ledger.ts";
 import { imageKey } from "../pool/shape.ts";
 import type { PoolView } from "../pool/view.ts";
-import type { Resources, VmImage, VmSpec } from "../pool/vm.ts";
+import type { Resources, VmFailure, VmImage, VmSpec } from "../pool/vm.ts";
 import type { ScoreTerm } from "./explanation.ts";
 import type { Candidate } from "./filters.ts";
 
@@ -12,6 +12,8 @@ export interface ScoredVm {
   readonly spec: VmSpec;
   readonly image: VmImage;
   readonly resources: Resources;
+  /** What went wrong with it last, and where. */
+  readonly failure?: VmFailure | undefined;
 }
 
 interface Score {
@@ -20,8 +22,12 @@ interface Score {
   readonly value: (candidate: Candidate, vm: ScoredVm, view: PoolView) => number;
 }
 
-/** A pull takes minutes, a preference is a wish, and packing only decides between hosts that are alike otherwise. */
+/**
+ * A host that has just failed this VM would do so again; a pull takes minutes, a preference is a wish, and packing only
+ * decides between hosts that are alike otherwise.
+ */
 const scores: readonly Score[] = [
+  { name: "not_failed_here", weight: 200, value: ({ host }, { failure }) => (failure?.host === host.id ? 0 : 1) },
   { name: "template_present", weight: 100, value: ({ ledger }, { image }) => (holdsImage(ledger, image) ? 1 : 0) },
   {
     name: "preferred_labels",
