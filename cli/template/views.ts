@@ -1,0 +1,70 @@
+/** How people see templates. */
+import {
+  type Template,
+  TemplateStatus_State,
+  TemplateStatus_StateSchema,
+} from "../../shared/gen/es/meridian/v1/template_pb.ts";
+import { ArchitectureSchema, GuestOsSchema } from "../../shared/gen/es/meridian/v1/types_pb.ts";
+import { stateTone } from "../output/paint.ts";
+import type { Column } from "../output/table.ts";
+import { age, moment } from "../output/time.ts";
+import { detailView, type Session } from "../session.ts";
+import { enumName, enumWord } from "../values/enum.ts";
+import { formatLabels } from "../values/label.ts";
+import { shortName } from "../values/name.ts";
+import { formatReadiness } from "../values/readiness.ts";
+import { formatResources } from "../values/resources.ts";
+
+export function templateState({ status }: Template): string {
+  return enumName(TemplateStatus_StateSchema, status?.state ?? TemplateStatus_State.UNSPECIFIED);
+}
+
+/** Where the image comes from, in a few words. */
+export function templateSource({ spec }: Template): string {
+  const source = spec?.source;
+  if (source?.case === "catalog") {
+    const { catalog, catalogId, version } = source.value;
+    return `${catalog}: ${catalogId} ${version || "latest"}`;
+  }
+  return source?.case === "hostVm" ? `VM "${source.value.vmName}" on the hosts` : "-";
+}
+
+export function templateColumns(nowMs: number, isWide: boolean): readonly Column<Template>[] {
+  const narrow: readonly Column<Template>[] = [
+    { title: "NAME", text: ({ name }) => shortName(name) },
+    { title: "STATE", text: templateState, tone: (template) => stateTone(templateState(template)) },
+    { title: "OS", text: ({ spec }) => enumWord(GuestOsSchema, spec?.guestOs ?? 0) || "-" },
+    { title: "ARCH", text: ({ spec }) => enumWord(ArchitectureSchema, spec?.architecture ?? 0) || "-" },
+    { title: "HOSTS", text: ({ status }) => String(status?.hosts.length ?? 0), align: "right" },
+    { title: "VMS", text: ({ status }) => String(status?.vmCount ?? 0), align: "right" },
+    { title: "SOURCE", text: templateSource },
+  ];
+  if (!isWide) return narrow;
+  return [
+    ...narrow,
+    { title: "RESOURCES", text: ({ spec }) => formatResources(spec?.resources) },
+    { title: "AGE", text: ({ createTime }) => age(createTime, nowMs) },
+    { title: "LABELS", text: ({ spec }) => formatLabels(spec?.labels ?? {}) },
+    { title: "DESCRIPTION", text: ({ spec }) => spec?.description ?? "" },
+  ];
+}
+
+export function templateDetail(session: Session, template: Template): string {
+  const { spec, status } = template;
+  const state = templateState(template);
+  const guest = [enumWord(GuestOsSchema, spec?.guestOs ?? 0), enumWord(ArchitectureSchema, spec?.architecture ?? 0)];
+  return detailView(session)
+    .heading(template.name, state, stateTone(state))
+    .sentence(spec?.description ?? "")
+    .facts([
+      ["Source", templateSource(template)],
+      ["Guest", guest.filter((word) => word !== "").join(" on ")],
+      ["Resources", formatResources(spec?.resources)],
+      ["Ready when", spec?.readiness === undefined ? "Parallels Tools answer" : formatReadiness(spec.readiness)],
+      ["Labels", formatLabels(spec?.labels ?? {})],
+      ["On hosts", status?.hosts.map(shortName).join(", ") || "none"],
+      ["VMs", String(status?.vmCount ?? 0)],
+      ["Made", moment(template.createTime, session.nowMs)],
+    ])
+    .toString();
+}

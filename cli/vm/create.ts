@@ -1,0 +1,133 @@
+/** `vm create`: one VM or many alike, their names at once, and with --wait until they are ready. */
+
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { toJson } from "@bufbuild/protobuf";
+import { Option } from "@commander-js/extra-typings";
+import { required } from "../../shared/assert.ts";
+import { type Vm, VmSchema, VmSpec_Wanted, VmStatus_State } from "../../shared/gen/es/meridian/v1/vm_pb.ts";
+import type { CreateVmRequestSchema } from "../../shared/gen/es/meridian/v1/vm_service_pb.ts";
+import { inParallel } from "../parallel.ts";
+import type { Program } from "../program-type.ts";
+import { printJson, type Session, withSession } from "../session.ts";
+import type { Terminal } from "../terminal.ts";
+import { parseDurationMs } from "../values/duration.ts";
+import { shortName } from "../values/name.ts";
+import { wholeNumber } from "../values/number.ts";
+import { examples, requireFlag, throwAll } from "../verbs.ts";
+import { addSpecFlags, specFrom } from "./spec-flags.ts";
+import { vmLine } from "./views.ts";
+import { failureOf, waitDefaultMs, waitForVms } from "./wait.ts";
+
+/** More at once than this are better asked for by a program. */
+const countMax = 1000;
+/** Creates under way at once: enough to fill the server's batches. */
+const createsMax = 32;
+
+export function registerCreate(noun: Program, terminal: Terminal): void {
+  const idText = "the name's last part (default: the server makes one)";
+  addSpecFlags(noun.command("create").option("--id <id>", idText))
+    .summary("ask for a VM")
+    .description("Asks for a VM, prints its name at once and, with --wait, its address once it is ready.")
+    .addOption(
+      new Option("--count <number>", "ask for several alike; ids get -1, -2, …").argParser(wholeNumber(1, countMax)),
+    )
+    .option("--request-id <id>", "a repeated request with the same id makes nothing new")
+    .option("--wait", "until it is ready")
+    .addOption(
+      new Option("--timeout <duration>", "how long to wait with --wait (default: 10m)").argParser(parseDurationMs),
+    )
+    .option("-q, --quiet", "only names, no progress")
+    .addHelpText(
+      "after",
+      examples(
+        "vm create --template macos-15 --wait",
+        "vm create --template macos-15 --id build-1 --cpu 4 --memory 8GiB --ready tcp:22 --wait --timeout 15m",
+        "vm create --template linux --require 'disk=ssd' --require 'cores>8' --strategy spread --count 5",
+      ),
+    )
+    .action((options, command) =>
+      withSession(terminal, command, async (session) => {
+        requireFlag(options.template, "--template", "meridian vm create --template macos-15");
+        const spec = specFrom(options);
+        const ids = numbered(options.id, options.count);
+        const requestIds = numbered(options.requestId, options.count);
+        const requests = ids.map((vmId, index) => ({ vm: { spec }, vmId, requestId: requestIds[index] ?? "" }));
+        const shape = { isJson: session.isJson, isMany: options.count !== undefined };
+        const { vms, failures } = await createVms(session, requests);
+        if (options.wait === true && vms.length > 0) {
+          const outcomes = await waitForVms(
+            session,
+            vms.map(({ name }) => name),
+            {
+              states: [stateWanted(spec.wanted ?? VmSpec_Wanted.UNSPECIFIED)],
+              timeoutMs: options.timeout ?? waitDefaultMs,
+              isQuiet: options.quiet === true,
+              onDone: (vm) => {
+                if (!session.isJson && options.quiet !== true) session.terminal.stdout.write(`${vmLine(vm)}\n`);
+              },
+            },
+          );
+          printMade(
+            session,
+            outcomes.map(({ vm }) => vm),
+            shape,
+          );
+          throwAll(session, [...failures, ...failureOf(outcomes)]);
+        } else {
+          printMade(session, vms, shape);
+          throwAll(session, failures);
+        }
+      }),
+    );
+}
+
+/** The state in which a VM is what it was wanted to be. */
+export function stateWanted(wanted: VmSpec_Wanted): VmStatus_State {
+  switch (wanted) {
+    case VmSpec_Wanted.STOPPED:
+      return VmStatus_State.STOPPED;
+    case VmSpec_Wanted.SUSPENDED:
+      return VmStatus_State.SUSPENDED;
+    case VmSpec_Wanted.PAUSED:
+      return VmStatus_State.PAUSED;
+    default:
+      return VmStatus_State.RUNNING;
+  }
+}
+
+type CreateRequest = MessageInitShape<typeof CreateVmRequestSchema>;
+
+async function createVms(
+  session: Session,
+  requests: readonly CreateRequest[],
+): Promise<{ readonly vms: readonly Vm[]; readonly failures: readonly unknown[] }> {
+  const outcomes = await inParallel(requests, createsMax, async (request) => {
+    const { vm } = await session.vms.createVm(request, session.call);
+    const made = required(vm, "VM in the answer");
+    if (!session.isJson) session.terminal.stdout.write(`${made.name}\n`);
+    return made;
+  });
+  return {
+    vms: outcomes.flatMap((outcome) => (outcome.status === "fulfilled" ? outcome.value : [])),
+    failures: outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason as unknown] : [])),
+  };
+}
+
+/** `build` three times: build-1, build-2, build-3; without a count the text as it is. */
+function numbered(text: string | undefined, count: number | undefined): readonly string[] {
+  if (count === undefined) return [text ?? ""];
+  const stem = text === undefined ? undefined : shortName(text);
+  return Array.from({ length: count }, (_, index) => (stem === undefined ? "" : `${stem}-${index + 1}`));
+}
+
+/** As JSON only: people have read the names already. */
+function printMade(
+  session: Session,
+  vms: readonly Vm[],
+  { isJson, isMany }: { readonly isJson: boolean; readonly isMany: boolean },
+): void {
+  if (!isJson) return;
+  const [first] = vms;
+  if (isMany) printJson(session, { vms: vms.map((vm) => toJson(VmSchema, vm)) });
+  else if (first !== undefined) printJson(session, toJson(VmSchema, first));
+}

@@ -1,0 +1,132 @@
+/** Waiting for VMs: the server says when a wait is over; a connection that breaks meanwhile is made again. */
+import { create } from "@bufbuild/protobuf";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { required } from "../../shared/assert.ts";
+import { sleep } from "../../shared/clock.ts";
+import { type Vm, VmSchema, type VmStatus_State } from "../../shared/gen/es/meridian/v1/vm_pb.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { Failure, QuietExit } from "../failure.ts";
+import { inParallel } from "../parallel.ts";
+import { describeFailure, isConnectionLost } from "../server-failure.ts";
+import type { Session } from "../session.ts";
+import { shortName } from "../values/name.ts";
+import { followVm, openProgressLine, type ProgressLine, progressText, silentProgressLine } from "./progress.ts";
+
+export const waitDefaultMs = 10 * 60_000;
+
+/** How long a broken connection is left alone before it is tried again. */
+const retryMs = 1000;
+/** The server ends the wait; our own deadline is only there in case it does not. */
+const graceMs = 10_000;
+/** Waits that hang on one connection at once. */
+const waitsMax = 100;
+
+export interface WaitOptions {
+  readonly states: readonly VmStatus_State[];
+  readonly timeoutMs: number;
+  /** Without progress on standard error. */
+  readonly isQuiet: boolean;
+  /** Called for each VM that got there, at once. */
+  readonly onDone: (vm: Vm) => void;
+}
+
+export interface WaitOutcome {
+  /** The VM as it was at the end of the wait. */
+  readonly vm: Vm;
+  /** Why the wait failed, if it did. */
+  readonly failure?: Error;
+}
+
+export async function waitForVms(
+  session: Session,
+  names: readonly string[],
+  options: WaitOptions,
+): Promise<readonly WaitOutcome[]> {
+  const line = options.isQuiet ? silentProgressLine : openProgressLine(session.terminal);
+  const over = new AbortController();
+  const following = follow(session, names, line, over.signal);
+  let doneCount = 0;
+  const outcomes = await inParallel(names, waitsMax, async (name) => {
+    const vm = await waitForVm(session, name, options);
+    doneCount += 1;
+    line.clear();
+    options.onDone(vm);
+    if (names.length > 1 && doneCount < names.length) line.show(`${doneCount} of ${names.length} VMs are there`);
+    return vm;
+  });
+  over.abort();
+  await following;
+  line.clear();
+  return Promise.all(
+    names.map(async (name, index) => {
+      const outcome = required(outcomes[index], "outcome of a wait");
+      return outcome.status === "fulfilled" ? { vm: outcome.value } : failedWait(session, name, outcome.reason);
+    }),
+  );
+}
+
+/** Ends the verb as the outcomes demand: all is well, or each failure is told and the first gives the exit code. */
+export function failureOf(outcomes: readonly WaitOutcome[]): readonly Error[] {
+  return outcomes.flatMap(({ failure }) => failure ?? []);
+}
+
+async function follow(
+  session: Session,
+  names: readonly string[],
+  line: ProgressLine,
+  over: AbortSignal,
+): Promise<void> {
+  const [name] = names;
+  if (name === undefined) return;
+  if (names.length > 1) {
+    line.show(`0 of ${names.length} VMs are there`);
+    return;
+  }
+  const { isTerminal } = session.terminal.stderr;
+  const show = (vm: Vm): void => {
+    if (!over.aborted) line.show(progressText(vm, isTerminal));
+  };
+  await followVm(session, name, show, AbortSignal.any([over, session.terminal.interrupted]));
+}
+
+async function waitForVm(session: Session, name: string, { states, timeoutMs }: WaitOptions): Promise<Vm> {
+  const { clock, interrupted } = session.terminal;
+  const endMs = clock.monotonicMs() + timeoutMs;
+  for (;;) {
+    const leftMs = Math.max(1, Math.round(endMs - clock.monotonicMs()));
+    try {
+      const answer = await session.vms.waitVm(
+        { name, states: [...states], timeout: durationFromMs(leftMs) },
+        { signal: interrupted, timeoutMs: leftMs + graceMs },
+      );
+      return answer.vm ?? create(VmSchema, { name });
+    } catch (error) {
+      // A server that restarts comes back in a moment, and the VM does not notice.
+      const isWorthRepeating = isConnectionLost(error) && !interrupted.aborted && leftMs > retryMs;
+      if (!isWorthRepeating) throw error;
+      await sleep(clock, retryMs, interrupted);
+    }
+  }
+}
+
+async function failedWait(session: Session, name: string, reason: unknown): Promise<WaitOutcome> {
+  const failure = explainFailedWait(describeFailure(reason, session.connection, session.terminal.interrupted), name);
+  const last = await session.vms.getVm({ name }).catch(() => undefined);
+  return { vm: last?.vm ?? create(VmSchema, { name }), failure };
+}
+
+function explainFailedWait(failure: Error, name: string): Error {
+  const id = shortName(name);
+  if (failure instanceof QuietExit) {
+    return new Failure(`no longer waiting; ${name} goes on without you`, {
+      exitCode: exitCodes.interrupted,
+      hint: `\`meridian vm wait ${id}\` waits on, \`meridian vm delete ${id}\` removes it.`,
+    });
+  }
+  if (!(failure instanceof Failure) || failure.options.hint !== undefined) return failure;
+  const hint =
+    failure.options.exitCode === exitCodes.timedOut
+      ? `It goes on without you: \`meridian vm wait ${id}\` waits on, \`meridian vm explain ${id}\` says what holds it up.`
+      : `\`meridian vm get ${id}\` shows what happened when.`;
+  return new Failure(failure.message, { ...failure.options, hint });
+}
