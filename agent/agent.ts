@@ -1,0 +1,227 @@
+/**
+ * The agent of one Mac, put together: the link to the server on one side, the local Parallels API on the other, and between
+ * them the inventory, the preflight and the commands. It decides nothing about the pool: it says what is there, does what it
+ * is told, and says how that went.
+ */
+import { ChannelCredentials } from "@grpc/grpc-js";
+import { type Clock, systemClock } from "../shared/clock.ts";
+import { type IdSource, randomIds } from "../shared/ids.ts";
+import type { Logger } from "../shared/log.ts";
+import { readBootId } from "./boot-id.ts";
+import type { TcpProbe } from "./commands/command-context.ts";
+import { type CommandMemory, createCommandMemory } from "./commands/command-memory.ts";
+import { CommandDispatcher } from "./commands/dispatcher.ts";
+import { orAborted, startDeadline } from "./deadline.ts";
+import { HostState, type Identity } from "./host-state.ts";
+import { HostWatch } from "./inventory/host-watch.ts";
+import { Inventory } from "./inventory/inventory.ts";
+import { createGrpcTransport } from "./link/grpc-transport.ts";
+import { Link } from "./link/link.ts";
+import type { LinkSource } from "./link/link-source.ts";
+import type { LinkTransport } from "./link/transport.ts";
+import type { ParallelsApi } from "./parallels/api.ts";
+import { ConditionLog } from "./preflight/condition-log.ts";
+import { Survey } from "./preflight/survey.ts";
+import { probeTcp } from "./tcp-probe.ts";
+import { type AgentTuning, defaultAgentTuning } from "./tuning.ts";
+
+export interface AgentOptions {
+  /** The servers, each as "host:port", tried in turn. */
+  readonly servers: readonly string[];
+  /** The host's id, the last part of `hosts/{host}`. */
+  readonly hostId: string;
+  /** The local Parallels API. The agent takes it over and closes it at its end. */
+  readonly parallels: ParallelsApi;
+  readonly log: Logger;
+  readonly agentVersion: string;
+  /** Labels of the host. Default none. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** The address by which people reach the Mac. Default: what the local service reports. */
+  readonly address?: string;
+  /** Default: plain text. */
+  readonly credentials?: ChannelCredentials;
+  readonly clock?: Clock;
+  readonly ids?: IdSource;
+  /** For jitter: a number from 0 up to but not including 1. */
+  readonly random: () => number;
+  /** Changes with every start of the Mac. Default: the kernel's own. */
+  readonly bootId?: string;
+  /** Default: a memory that ends with the process. */
+  readonly memory?: CommandMemory;
+  /** Default: gRPC. */
+  readonly transport?: LinkTransport;
+  /** Default: a real connection. */
+  readonly probeTcp?: TcpProbe;
+  /** Figures that are not the defaults. */
+  readonly tuning?: Partial<AgentTuning>;
+}
+
+export interface Agent {
+  readonly hostId: string;
+  /** Resolves when the agent has ended: because it was closed, or because the server refused this host for good (the log says why). */
+  readonly closed: Promise<void>;
+  /** Says Goodbye and ends; VMs run on, commands that are under way stay open. Twice is harmless. */
+  close(reason?: string): Promise<void>;
+}
+
+/** Starts an agent. Returns at once; everything that can fail is tried again. */
+export function startAgent(options: AgentOptions): Agent {
+  const agent = new RunningAgent(options);
+  return { hostId: options.hostId, closed: agent.run(), close: (reason) => agent.close(reason) };
+}
+
+class RunningAgent {
+  readonly #options: AgentOptions;
+  readonly #tuning: AgentTuning;
+  readonly #clock: Clock;
+  readonly #memory: CommandMemory;
+  readonly #inventory = new Inventory();
+  readonly #watch: HostWatch;
+  readonly #survey: Survey;
+  readonly #dispatcher: CommandDispatcher;
+  readonly #closing = new AbortController();
+  readonly #conditionLog: ConditionLog;
+  #state: HostState | undefined;
+  #link: Link | undefined;
+  #running: Promise<void> | undefined;
+
+  constructor(options: AgentOptions) {
+    const { parallels, log } = options;
+    this.#options = options;
+    this.#tuning = { ...defaultAgentTuning, ...options.tuning };
+    this.#clock = options.clock ?? systemClock;
+    this.#conditionLog = new ConditionLog(log);
+    this.#memory = options.memory ?? createCommandMemory();
+    const clock = this.#clock;
+    this.#survey = new Survey({ parallels, clock, tuning: this.#tuning.survey, onLooked: () => this.#onLooked() });
+    const noteFailure = (): void => this.#survey.noteFailure();
+    this.#watch = new HostWatch({
+      parallels,
+      inventory: this.#inventory,
+      clock,
+      log,
+      tuning: this.#tuning.watch,
+      onChanged: () => this.#link?.sendInventory(),
+      onEventsFlowing: (isFlowing) => this.#survey.noteEvents(isFlowing),
+      onCallFailed: noteFailure,
+    });
+    this.#dispatcher = new CommandDispatcher({
+      parallels,
+      hostVms: this.#watch,
+      probeTcp: options.probeTcp ?? probeTcp,
+      memory: this.#memory,
+      clock,
+      log,
+      tuning: this.#tuning.commands,
+      parallelCreates: () => this.#state?.parallelCreates ?? 1,
+      report: (update) => this.#link?.sendUpdate(update),
+      onCallFailed: noteFailure,
+    });
+  }
+
+  run(): Promise<void> {
+    this.#running ??= this.#runToEnd();
+    return this.#running;
+  }
+
+  /** Resolves, like `closed`, when nothing of the agent is left. */
+  async close(reason = "ShuttingDown"): Promise<void> {
+    this.#closing.abort(new Error("the agent is stopping"));
+    await this.#link?.close(reason, "The agent is stopping; its VMs run on.");
+    await this.run();
+  }
+
+  async #runToEnd(): Promise<void> {
+    try {
+      await this.#run();
+    } finally {
+      await this.#release();
+    }
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#closing;
+    this.#state = new HostState({
+      identity: await this.#identify(),
+      inventory: this.#inventory,
+      survey: this.#survey,
+      memory: this.#memory,
+      clock: this.#clock,
+    });
+    if (signal.aborted) return;
+    await this.#lookFirst();
+    if (signal.aborted) return;
+    this.#link = this.#createLink(this.#state);
+    await this.#link.run();
+  }
+
+  async #identify(): Promise<Identity> {
+    const { hostId, agentVersion, address, labels, bootId, ids } = this.#options;
+    return {
+      hostId,
+      agentVersion,
+      address: address ?? "",
+      labels: labels ?? {},
+      agentRunId: (ids ?? randomIds).uid(),
+      bootId: bootId ?? (await readBootId()),
+    };
+  }
+
+  /** Looks at the Mac, so that the first Hello has something to tell; a Mac that does not answer holds it up only so long. */
+  async #lookFirst(): Promise<void> {
+    const deadline = startDeadline(this.#clock, this.#tuning.firstLookLimitMs, this.#closing.signal);
+    this.#watch.start();
+    const list = this.#watch.listFresh(deadline.signal).catch(() => undefined);
+    await orAborted(Promise.all([list, this.#survey.look()]), deadline.signal).catch(() => undefined);
+    deadline.release();
+  }
+
+  #createLink(state: HostState): Link {
+    const { credentials, log, random, servers } = this.#options;
+    const transport =
+      this.#options.transport ??
+      createGrpcTransport({ credentials: credentials ?? ChannelCredentials.createInsecure() });
+    const source = this.#createSource(state);
+    return new Link({ servers, transport, source, clock: this.#clock, random, log, tuning: this.#tuning.link });
+  }
+
+  #createSource(state: HostState): LinkSource {
+    return {
+      hello: () => state.hello(),
+      heartbeat: () => state.heartbeat(),
+      takeInventory: () => this.#inventory.take(),
+      onWelcome: (welcome) => this.#dispatcher.beginSession(welcome.epoch),
+      onSettings: (settings) => {
+        state.takeSettings(settings);
+        this.#onLooked();
+      },
+      onCommand: (command) => this.#dispatcher.handle(command),
+      onCancel: (commandId, reason) => this.#dispatcher.cancel(commandId, reason),
+      onSendInventory: (reason) => {
+        this.#options.log.info({ reason }, "whole inventory asked for");
+        this.#inventory.wantWhole();
+        this.#watch.refresh();
+      },
+      onAcknowledged: (commandId) => this.#memory.acknowledge(commandId),
+    };
+  }
+
+  /** Something was found out about the Mac: the server is told at once if it is news. */
+  #onLooked(): void {
+    const state = this.#state;
+    if (state === undefined || !this.#survey.hasLooked || this.#closing.signal.aborted) return;
+    if (this.#conditionLog.note(state.conditions()).includes("ParallelsReachable")) this.#watch.refresh();
+    if (state.hasFactNews) this.#link?.renew("FactsChanged", "The facts of this Mac have changed.");
+    else if (state.hasConditionNews) this.#link?.sendHeartbeat();
+  }
+
+  /** After the link: what is being done stops where it is, and every timer, call and connection ends. */
+  async #release(): Promise<void> {
+    this.#closing.abort(new Error("the agent is stopping"));
+    await this.#dispatcher.close();
+    this.#watch.close();
+    this.#survey.close();
+    await this.#options.parallels.close();
+    this.#options.log.info({ host_id: this.#options.hostId }, "agent stopped");
+  }
+}

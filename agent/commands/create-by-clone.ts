@@ -1,0 +1,49 @@
+/** Making a VM by cloning one that stands on this Mac. */
+import { ParallelsError } from "../parallels/api.ts";
+import type { CommandContext } from "./command-context.ts";
+import { CommandFailure } from "./failure.ts";
+import { untilReachable } from "./retry.ts";
+import { SilenceWatch } from "./silence.ts";
+import { findVm, listVms, pickByReference } from "./vm-lookup.ts";
+
+/** @param source the id or the name of a stopped VM. */
+export async function cloneFromHostVm(context: CommandContext, source: string): Promise<void> {
+  const { command, parallels, signal } = context;
+  const sourceVm = pickByReference(await listVms(context), source);
+  if (sourceVm === undefined) {
+    throw new CommandFailure(
+      { reason: "SourceVmMissing", suspect: "template", isRetryable: false },
+      `There is no VM "${source}" on this Mac to clone from.`,
+    );
+  }
+  if (sourceVm.state !== "stopped") {
+    throw new CommandFailure(
+      { reason: "SourceVmNotStopped", suspect: "host", isRetryable: true },
+      `The VM "${source}" to clone from is "${sourceVm.state}": stop it on this Mac.`,
+    );
+  }
+  context.progress({ step: "clone" });
+  try {
+    await untilReachable(context, () => parallels.cloneVm(sourceVm.id, command.hostVmName, signal));
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!mayBeDone(error)) throw error;
+    await waitForClone(context);
+  }
+}
+
+/** Nobody answered in time, but the copying goes on: the clone appears in the list when it is done. */
+async function waitForClone(context: CommandContext): Promise<void> {
+  const silence = new SilenceWatch(context, "host");
+  for (;;) {
+    const since = context.hostVms.changeCount;
+    if ((await findVm(context)) !== undefined) return;
+    silence.check("The clone");
+    await context.hostVms.waitForChange(since, context.tuning.lookPeriodMs, context.signal);
+  }
+}
+
+/** An earlier call whose answer got lost may have made it, too: then the name is taken by what we want. */
+function mayBeDone(error: unknown): boolean {
+  return error instanceof ParallelsError && (error.kind === "timed-out" || error.kind === "name-taken");
+}

@@ -1,0 +1,122 @@
+/**
+ * Making a VM from a catalog's image. The service does it in a job under an id that we choose, so that asking twice is asking
+ * once. The job is followed by its events, and by asking, since events may be lost. Three of its habits matter here: it
+ * calls a job failed that said nothing for five minutes while the work goes on, it forgets every job when it restarts, and
+ * its list is the only proof of what was made.
+ */
+import type { CatalogImage, CreateAction } from "../../shared/gen/link/meridian/agent/v1/agent_service.ts";
+import type { CreateFromCatalog, ParallelsJob } from "../parallels/api.ts";
+import type { CommandContext } from "./command-context.ts";
+import { CommandFailure, failureKindOf } from "./failure.ts";
+import { untilReachable } from "./retry.ts";
+import { SilenceWatch } from "./silence.ts";
+import { findVm } from "./vm-lookup.ts";
+
+/** After this silence the word "failed" may mean no more than "silent": the service gives up after five minutes. */
+const doubtfulSilenceMs = 270_000;
+
+/** How often a job that the service has forgotten is begun again: its restarts, not ours, count here. */
+const beginningsMax = 4;
+
+export async function pullFromCatalog(
+  context: CommandContext,
+  action: CreateAction,
+  image: CatalogImage,
+): Promise<void> {
+  const request = toRequest(context, action, image);
+  let heard: ParallelsJob | undefined;
+  const events = context.hostVms.followJob(request.jobId, (job) => {
+    heard = job;
+  });
+  try {
+    await follow(context, request, () => {
+      const job = heard;
+      heard = undefined;
+      return job;
+    });
+  } finally {
+    events.cancel();
+  }
+}
+
+/** @param takeHeard what an event has said since the last call, if any. */
+async function follow(
+  context: CommandContext,
+  request: CreateFromCatalog,
+  takeHeard: () => ParallelsJob | undefined,
+): Promise<void> {
+  const { hostVms, parallels, signal, tuning } = context;
+  const silence = new SilenceWatch(context, "network");
+  const begin = (): Promise<void> => untilReachable(context, () => parallels.beginCreate(request, signal));
+  let lastSeen = "";
+  await begin();
+  for (let beginnings = 1; ; ) {
+    const since = hostVms.changeCount;
+    const job = takeHeard() ?? (await untilReachable(context, () => parallels.readJob(request.jobId, signal)));
+    if (job?.state === "succeeded") return;
+    if (job === undefined || job.state === "failed") {
+      if ((await findVm(context)) !== undefined) return;
+    }
+    if (job === undefined) {
+      if (++beginnings > beginningsMax) throw forgotten();
+      await begin();
+    } else if (job.state === "failed" && silence.silentMs < doubtfulSilenceMs) {
+      throw jobFailed(job);
+    } else if (hasMoved(job, lastSeen)) {
+      lastSeen = describe(job);
+      silence.touch();
+      reportProgress(context, job);
+    }
+    silence.check("The making of the VM");
+    await hostVms.waitForChange(since, tuning.jobPeriodMs, signal);
+  }
+}
+
+function hasMoved(job: ParallelsJob, lastSeen: string): boolean {
+  return job.state === "running" && describe(job) !== lastSeen;
+}
+
+/** What counts as progress. The estimate of what is left does not: it grows while nothing moves. */
+function describe(job: ParallelsJob): string {
+  return JSON.stringify([job.step, job.percent, job.message]);
+}
+
+function reportProgress(context: CommandContext, job: ParallelsJob): void {
+  context.progress({
+    step: job.step === "" ? "create" : job.step,
+    percent: job.percent,
+    etaMs: job.etaMs,
+    message: job.message,
+  });
+}
+
+function toRequest(context: CommandContext, action: CreateAction, image: CatalogImage): CreateFromCatalog {
+  return {
+    // The id travels in a header and in a path.
+    jobId: `meridian-${encodeURIComponent(context.command.id)}`,
+    name: context.command.hostVmName,
+    architecture: action.architecture,
+    catalogId: image.catalogId,
+    version: image.version,
+    url: image.url,
+    ...(image.username === "" ? {} : { username: image.username }),
+    ...(image.password === "" ? {} : { password: image.password }),
+    ...(image.apiKey === "" ? {} : { apiKey: image.apiKey }),
+  };
+}
+
+function jobFailed(job: ParallelsJob): CommandFailure {
+  const isDiskFull = /no space|not enough (?:disk )?space|disk (?:is )?full/i.test(job.error);
+  const kind = failureKindOf(isDiskFull ? "disk-full" : "catalog");
+  return new CommandFailure(
+    kind,
+    `The image could not be made into a VM: ${job.error === "" ? "no reason given" : job.error}`,
+  );
+}
+
+function forgotten(): CommandFailure {
+  return new CommandFailure(
+    { reason: "ParallelsRestarts", suspect: "host", isRetryable: true },
+    `The Parallels DevOps service forgot the job ${beginningsMax} times; it seems to restart again and again.`,
+  );
+}
