@@ -3,6 +3,7 @@
  * environment behind the flags, how errors leave) is added here.
  */
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
+import { registerAgent } from "./agent.ts";
 import { registerCatalog } from "./catalog.ts";
 import { registerCompletion } from "./completion.ts";
 import { connectionOptions } from "./connection.ts";
@@ -11,6 +12,8 @@ import { applyEnvironment } from "./environment.ts";
 import { registerHost } from "./host.ts";
 import { registerPool } from "./pool.ts";
 import type { Program } from "./program-type.ts";
+import { registerServer } from "./server.ts";
+import { registerSimulate } from "./simulate.ts";
 import { registerTemplate } from "./template.ts";
 import type { Terminal } from "./terminal.ts";
 import { readVersion } from "./version.ts";
@@ -22,7 +25,13 @@ type Register = (program: Program, terminal: Terminal) => void;
 const clientNouns: readonly Register[] = [registerVm, registerHost, registerTemplate, registerCatalog, registerPool];
 
 /** Nouns that have flags of their own. A new part of the program (a demo, say) is added here. */
-const otherNouns: readonly Register[] = [registerContext, registerCompletion];
+const otherNouns: readonly Register[] = [
+  registerServer,
+  registerAgent,
+  registerSimulate,
+  registerContext,
+  registerCompletion,
+];
 
 export function buildProgram(terminal: Terminal): Program {
   const { stdout, stderr } = terminal;

@@ -1,0 +1,130 @@
+/** `meridian agent`: brings this Mac into a pool, until it is told to stop. VMs run on without it. */
+import { randomInt } from "node:crypto";
+import { hostname } from "node:os";
+import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import type { Credentials } from "../agent/parallels/credentials.ts";
+import { hostIdPattern } from "../shared/ids.ts";
+import { createLogger } from "../shared/log.ts";
+import { applyConfigFile } from "./environment.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { Failure, wrongUsage } from "./failure.ts";
+import type { Program } from "./program-type.ts";
+import { configOption, insecureOption, logLevelOption, requirePlainText, serveUntilInterrupted } from "./service.ts";
+import type { Terminal } from "./terminal.ts";
+import { type Address, formatAddress, parseAddress } from "./values/address.ts";
+import { collectLabel } from "./values/label.ts";
+import { shortName } from "./values/name.ts";
+import { examples } from "./verbs.ts";
+import { readVersion } from "./version.ts";
+
+const defaultServer = "127.0.0.1:7071";
+const defaultParallelsUrl = "http://127.0.0.1:3080";
+
+export function registerAgent(program: Program, terminal: Terminal): void {
+  const noun = program
+    .command("agent")
+    .summary("bring this Mac into a pool")
+    .description(
+      "Brings this Mac into a pool and works for its server until interrupted; its VMs run on without it. " +
+        "This version has no TLS yet: it starts only with --insecure, and reaches another machine's server through a tunnel.",
+    )
+    .addOption(
+      new Option(
+        "--server <address>",
+        `the server's address for agents (default: ${defaultServer}); may be repeated, they are tried in turn`,
+      ).argParser((text: string, previous: readonly Address[] | undefined) => [
+        ...(previous ?? []),
+        parseAddress(text),
+      ]),
+    )
+    .addOption(
+      new Option("--host <id>", "what this Mac is called in the pool (default: its host name)").argParser(parseHostId),
+    )
+    .option("--address <address>", "how people reach this Mac (default: what Parallels Desktop says)")
+    .addOption(
+      new Option("--label <key=value>", "a fact about this Mac to select by; may be repeated").argParser(collectLabel),
+    )
+    .option("--parallels-url <url>", "the local Parallels Desktop API", defaultParallelsUrl)
+    .option("--parallels-api-key <key>", "for that API; better in MERIDIAN_PARALLELS_API_KEY")
+    .option("--parallels-username <name>", "or a user of that API")
+    .option("--parallels-password <password>", "the user's password; better in MERIDIAN_PARALLELS_PASSWORD")
+    .option("--vm-owner <user>", "the macOS user who owns new VMs (default: the API's own)")
+    .option("--vm-folder <dir>", "where new VMs are kept, an absolute path (default: the owner's own)")
+    .addOption(insecureOption)
+    .addOption(logLevelOption)
+    .addOption(configOption)
+    .addHelpText(
+      "after",
+      examples(
+        "agent --insecure --server 127.0.0.1:7071 --host mac-1 --label disk=ssd",
+        "agent --config /etc/meridian/agent.json",
+      ),
+    );
+  noun.action(async ({ config }, command) => {
+    if (config !== undefined) applyConfigFile(command, config);
+    // The flags again, since the file may have filled some in.
+    const flags = noun.opts();
+    const servers = flags.server ?? [parseAddress(defaultServer)];
+    requirePlainText(
+      flags.insecure,
+      Object.fromEntries(servers.map((server) => [`--server ${formatAddress(server)}`, server])),
+    );
+    const credentials = credentialsOf(flags);
+    const hostId = flags.host ?? hostIdOfThisMac();
+    // Only here, so that no other verb waits for the agent's packages to load.
+    const [{ startAgent }, { createHttpParallelsApi }] = await Promise.all([
+      import("../agent/agent.ts"),
+      import("../agent/parallels/http-api.ts"),
+    ]);
+    const log = createLogger("meridian-agent", { level: flags.logLevel });
+    const parallels = createHttpParallelsApi({
+      baseUrl: flags.parallelsUrl,
+      credentials,
+      log,
+      ...(flags.vmOwner !== undefined && { owner: flags.vmOwner }),
+      ...(flags.vmFolder !== undefined && { vmFolder: flags.vmFolder }),
+    });
+    const agent = startAgent({
+      servers: servers.map(formatAddress),
+      hostId,
+      parallels,
+      log,
+      agentVersion: readVersion(),
+      clock: terminal.clock,
+      random: () => randomInt(2 ** 32) / 2 ** 32,
+      ...(flags.label !== undefined && { labels: flags.label }),
+      ...(flags.address !== undefined && { address: flags.address }),
+    });
+    await serveUntilInterrupted(terminal, { closed: agent.closed, close: () => agent.close() });
+    if (!terminal.interrupted.aborted) {
+      throw new Failure(`the server refused ${hostId}`, { exitCode: exitCodes.denied, hint: "The log says why." });
+    }
+  });
+}
+
+function credentialsOf(flags: {
+  readonly parallelsApiKey?: string | undefined;
+  readonly parallelsUsername?: string | undefined;
+  readonly parallelsPassword?: string | undefined;
+}): Credentials {
+  const { parallelsApiKey: apiKey, parallelsUsername: username, parallelsPassword: password } = flags;
+  if (apiKey !== undefined && username === undefined) return { apiKey };
+  if (apiKey === undefined && username !== undefined && password !== undefined) return { username, password };
+  throw wrongUsage(
+    "the local Parallels Desktop API needs either an API key or a user with a password",
+    "Set MERIDIAN_PARALLELS_API_KEY, or MERIDIAN_PARALLELS_USERNAME and MERIDIAN_PARALLELS_PASSWORD.",
+  );
+}
+
+function parseHostId(text: string): string {
+  const id = shortName(text);
+  if (hostIdPattern.test(id)) return id;
+  throw new InvalidArgumentError("Use lower-case letters, digits, '-' and '.', at most 63 characters.");
+}
+
+/** The Mac's own name without its domain. */
+function hostIdOfThisMac(): string {
+  const [id = ""] = hostname().toLowerCase().split(".");
+  if (hostIdPattern.test(id)) return id;
+  throw wrongUsage(`this machine's name, "${hostname()}", cannot be a host's name`, "Choose one with --host.");
+}

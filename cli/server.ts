@@ -1,0 +1,87 @@
+/** `meridian server`: runs the control plane until it is told to stop. */
+import { Option } from "@commander-js/extra-typings";
+import type { ServerOptions } from "../server/server.ts";
+import { MeridianError } from "../shared/errors.ts";
+import { randomIds } from "../shared/ids.ts";
+import { createLogger, type LogLevel } from "../shared/log.ts";
+import { applyConfigFile } from "./environment.ts";
+import { wrongUsage } from "./failure.ts";
+import type { Program } from "./program-type.ts";
+import { configOption, insecureOption, logLevelOption, requirePlainText, serveUntilInterrupted } from "./service.ts";
+import type { Terminal } from "./terminal.ts";
+import { parseAddress } from "./values/address.ts";
+import { examples, requireFlag } from "./verbs.ts";
+import { readVersion } from "./version.ts";
+
+const defaultListen = "127.0.0.1:7070";
+const defaultAgentListen = "127.0.0.1:7071";
+const defaultHttpListen = "127.0.0.1:7080";
+
+export function registerServer(program: Program, terminal: Terminal): void {
+  const noun = program
+    .command("server")
+    .summary("run the control plane")
+    .description(
+      "Runs the control plane until interrupted. Once it serves, the addresses stand in DATA_DIR/addresses.json. " +
+        "This version has no TLS yet: it starts only with --insecure, on this machine's own addresses.",
+    )
+    .option("--data-dir <dir>", "where everything is kept; made if it is not there")
+    .addOption(new Option("--listen <address>", `for gRPC clients (default: ${defaultListen})`).argParser(parseAddress))
+    .addOption(
+      new Option("--agent-listen <address>", `for agents (default: ${defaultAgentListen})`).argParser(parseAddress),
+    )
+    .addOption(
+      new Option("--http-listen <address>", `for browsers and curl (default: ${defaultHttpListen})`).argParser(
+        parseAddress,
+      ),
+    )
+    .addOption(insecureOption)
+    .addOption(logLevelOption)
+    .addOption(configOption)
+    .addHelpText(
+      "after",
+      examples(
+        "server --insecure --data-dir ~/meridian",
+        "server --insecure --data-dir /tmp/m --listen 127.0.0.1:0 --agent-listen 127.0.0.1:0 --http-listen 127.0.0.1:0",
+        "server --config /etc/meridian/server.json",
+      ),
+    );
+  noun.action(async ({ config }, command) => {
+    if (config !== undefined) applyConfigFile(command, config);
+    // The flags again, since the file may have filled some in.
+    const flags = noun.opts();
+    const addresses = {
+      listen: flags.listen ?? parseAddress(defaultListen),
+      agentListen: flags.agentListen ?? parseAddress(defaultAgentListen),
+      httpListen: flags.httpListen ?? parseAddress(defaultHttpListen),
+    };
+    requirePlainText(flags.insecure, {
+      "--listen": addresses.listen,
+      "--agent-listen": addresses.agentListen,
+      "--http-listen": addresses.httpListen,
+    });
+    const dataDir = requireFlag(flags.dataDir, "--data-dir", "meridian server --insecure --data-dir ~/meridian");
+    await serve(terminal, { ...addresses, dataDir, insecure: true, logLevel: flags.logLevel });
+  });
+}
+
+async function serve(
+  terminal: Terminal,
+  { logLevel, ...options }: Omit<ServerOptions, "clock" | "ids" | "log" | "version"> & { readonly logLevel: LogLevel },
+): Promise<void> {
+  // Only here, so that no other verb waits for the server's packages to load.
+  const { startServer } = await import("../server/server.ts");
+  const log = createLogger("meridian-server", { level: logLevel });
+  const server = await startServer({
+    ...options,
+    clock: terminal.clock,
+    ids: randomIds,
+    log,
+    version: readVersion(),
+  }).catch((error: unknown) => {
+    // An address that is taken, for example: the flags have to change.
+    if (error instanceof MeridianError && error.code === "INVALID_ARGUMENT") throw wrongUsage(error.message);
+    throw error;
+  });
+  await serveUntilInterrupted(terminal, server);
+}
