@@ -36,7 +36,7 @@ export function requirePositive(object: JsonObject, key: string, what: string): 
 export function textAt(object: JsonObject, key: string): string {
   const value = object[key];
   if (typeof value === "string") return value;
-  return typeof value === "number" ? String(value) : "";
+  return typeof value === "number" && Number.isFinite(value) ? String(value) : "";
 }
 
 /** The number at `key`, also when it stands there as text; 0 if there is none. */

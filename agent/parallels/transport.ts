@@ -2,7 +2,7 @@
  * HTTP to the local service: one request, one bounded answer, as it came. It knows nothing of tokens or of what an answer
  * means; it tells apart only "nobody there" and "no answer", because a caller may repeat the first but not the second.
  */
-import { Pool } from "undici";
+import { errors, Pool } from "undici";
 import { ParallelsError } from "./api.ts";
 
 /** More calls than this at once are refused: the agent bounds its own work far below, so this would be a fault. */
@@ -93,8 +93,8 @@ function describeFault(error: unknown, request: WireRequest): ParallelsError {
   if (code === "UND_ERR_RES_EXCEEDED_MAX_SIZE") {
     return new ParallelsError("failed", `${what}: the answer is larger than ${answerBytesMax} bytes`, { cause: error });
   }
-  if (code.startsWith("HPE_") || code === "UND_ERR_INVALID_ARG") {
-    return new ParallelsError("failed", `${what}: what answers there does not speak HTTP (${code})`, { cause: error });
+  if (error instanceof errors.HTTPParserError) {
+    return new ParallelsError("failed", `${what}: what answers there does not speak HTTP`, { cause: error });
   }
   // The connection broke between request and answer. A read changed nothing; anything else may have been done.
   const kind = request.method === "GET" ? "unreachable" : "timed-out";

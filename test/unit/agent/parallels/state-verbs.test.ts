@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "mocha";
-import { ParallelsError } from "../../../../agent/parallels/api.ts";
+import { rejection } from "./rejection.ts";
 import { type ScriptedService, startScriptedService, unknownRoute } from "./scripted-service.ts";
 
 const done = { json: { id: "vm-1", operation: "Start", status: "Success" } };
@@ -92,12 +92,3 @@ describe("changes of state", () => {
     assert.equal((await rejection(api.changeState("", "start"))).kind, "failed");
   });
 });
-
-async function rejection(promise: Promise<unknown>): Promise<ParallelsError> {
-  const error: unknown = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  assert.ok(error instanceof ParallelsError, `expected a ParallelsError, got ${String(error)}`);
-  return error;
-}
