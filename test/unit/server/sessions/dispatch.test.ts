@@ -1,0 +1,210 @@
+import assert from "node:assert/strict";
+import { asCatalogId, asHostId, asVmId, hostVmName } from "../../../../shared/ids.ts";
+import {
+  type AgentClient,
+  hostVmOf,
+  inventoryOf,
+  STATE_ACCEPTED,
+  STATE_FAILED,
+  STATE_SUCCEEDED,
+  settle,
+  until,
+  updateOf,
+} from "./agent-client.ts";
+import { Link } from "./link-fixture.ts";
+
+const withGolden = inventoryOf({ whole: true, vms: [hostVmOf({ id: "golden-id", name: "golden-image" })] });
+
+describe("sessions: commands", () => {
+  let link: Link;
+  let agent: AgentClient;
+  beforeEach(async () => {
+    link = await Link.start();
+    await link.createTemplate("golden", { kind: "host-vm", vmName: "golden-image" });
+    agent = link.agent();
+    await agent.open({ inventory: withGolden });
+  });
+  afterEach(() => link.close());
+
+  it("sends a command once it is durable, with the session's epoch", async () => {
+    const vm = await link.createVm("build", "golden");
+    const command = await agent.nextCommand();
+    assert.deepEqual(command, {
+      id: `${vm.uid}-1`,
+      epoch: 1,
+      vmUid: vm.uid,
+      generation: 1,
+      silenceLimitMs: 600_000,
+      hostVmName: hostVmName(vm.uid, 1),
+      hostVmId: "",
+      action: {
+        $case: "create",
+        create: {
+          source: { $case: "hostVm", hostVm: "golden-image" },
+          resources: { cpuCount: 2, memoryMib: 2048, diskMib: 20_000 },
+          architecture: "arm64",
+          macos: false,
+        },
+      },
+    });
+  });
+
+  it("sends nothing that is not durable", async () => {
+    link.holdDisk();
+    const created = link.createVm("build", "golden");
+    await settle();
+    assert.equal(agent.all("command").length, 0);
+    link.releaseDisk();
+    await created;
+    await agent.nextCommand();
+  });
+
+  it("sends the next command when the one before has ended, and each only once", async () => {
+    await link.createVm("build", "golden");
+    const create = await agent.nextCommand();
+    agent.update(create.id, STATE_ACCEPTED);
+    agent.update(create.id, STATE_SUCCEEDED, { vm: hostVmOf({ id: "made-id", name: create.hostVmName }) });
+    const start = await agent.nextCommand(1);
+    assert.equal(start.hostVmId, "made-id");
+    assert.equal(start.silenceLimitMs, 180_000);
+    assert.deepEqual(start.action, {
+      $case: "start",
+      start: { readiness: { probe: { $case: "tcpPort", tcpPort: 22 }, periodMs: 1000, timeoutMs: 60_000 } },
+    });
+    agent.update(start.id, STATE_SUCCEEDED, {
+      vm: hostVmOf({ id: "made-id", name: create.hostVmName, state: "running", ipAddresses: ["10.0.0.7"] }),
+    });
+    const vm = await link.untilVm("build", "RUNNING");
+    assert.deepEqual(vm.sight?.ipAddresses, ["10.0.0.7"]);
+    await settle();
+    assert.equal(agent.all("command").length, 2);
+    assert.equal(agent.all("cancelCommand").length, 0);
+  });
+
+  it("sends what has not ended again in the next session, under its epoch", async () => {
+    await link.createVm("build", "golden");
+    const first = await agent.nextCommand();
+    agent.update(first.id, STATE_ACCEPTED);
+    await link.untilVm("build", "CREATING");
+    agent.close();
+    await until(async () => (await link.contact())?.isConnected === false, "the end of the session");
+    const again = link.agent();
+    await again.open();
+    assert.deepEqual(await again.nextCommand(), { ...first, epoch: 2 });
+    await settle();
+    assert.equal(again.all("command").length, 1);
+  });
+
+  it("sends a command that was decided while the host was away", async () => {
+    agent.close();
+    await until(async () => (await link.contact())?.isConnected === false, "the end of the session");
+    const later = link.agent();
+    link.holdDisk();
+    later.hello({ inventory: withGolden });
+    const created = link.createVm("build", "golden", {
+      placement: { required: [], preferred: [], strategy: "pack", host: asHostId("mac-1") },
+    });
+    await settle();
+    link.releaseDisk();
+    await created;
+    await later.nextCommand();
+    await settle();
+    assert.equal(later.all("command").length, 1);
+  });
+
+  it("does not send a command again whose end the agent tells in its Hello", async () => {
+    await link.createVm("build", "golden");
+    const create = await agent.nextCommand();
+    agent.close();
+    await until(async () => (await link.contact())?.isConnected === false, "the end of the session");
+    const again = link.agent();
+    const made = hostVmOf({ id: "made-id", name: create.hostVmName });
+    await again.open({
+      inventory: inventoryOf({ whole: true, vms: [made] }),
+      commands: [updateOf(create.id, STATE_SUCCEEDED, { vm: made })],
+    });
+    assert.equal((await again.nextCommand()).action?.$case, "start");
+    assert.equal((await link.vm("build")).state, "STARTING");
+  });
+
+  it("calls off a command that its VM no longer has", async () => {
+    await link.createVm("build", "golden");
+    const create = await agent.nextCommand();
+    agent.update(create.id, STATE_ACCEPTED);
+    await link.untilVm("build", "CREATING");
+    await link.deleteVm("build");
+    const { cancelCommand } = await agent.next("cancelCommand");
+    assert.deepEqual(cancelCommand, { commandId: create.id, reason: "Withdrawn" });
+    const removal = await agent.nextCommand(1);
+    assert.deepEqual(removal.action, { $case: "delete", delete: { force: true } });
+    assert.equal(removal.hostVmName, create.hostVmName);
+    agent.update(removal.id, STATE_SUCCEEDED);
+    await link.untilVm("build", "DELETED");
+  });
+
+  it("gives an agent the catalog's address and credentials", async () => {
+    await link.createCatalog("central");
+    await link.createTemplate("pulled", {
+      kind: "catalog",
+      catalog: asCatalogId("central"),
+      catalogId: "ubuntu",
+      version: "24.04",
+    });
+    await link.createVm("build", "pulled");
+    const { action } = await agent.nextCommand();
+    assert.ok(action?.$case === "create");
+    assert.deepEqual(action.create.source, {
+      $case: "catalog",
+      catalog: {
+        catalogId: "ubuntu",
+        version: "24.04",
+        url: "https://catalog.example",
+        username: "ada",
+        password: "secret",
+        apiKey: "",
+      },
+    });
+  });
+
+  it("has a copy made of the VM that it is a copy of", async () => {
+    await link.createVm("original", "golden", { wanted: "stopped" });
+    const create = await agent.nextCommand();
+    agent.update(create.id, STATE_SUCCEEDED, { vm: hostVmOf({ id: "original-id", name: create.hostVmName }) });
+    await link.untilVm("original", "STOPPED");
+    await link.createVm("copy", "golden", { sourceVm: asVmId("original") });
+    const { action } = await agent.nextCommand(1);
+    assert.ok(action?.$case === "create");
+    assert.deepEqual(action.create.source, { $case: "hostVm", hostVm: "original-id" });
+  });
+
+  it("tells agents when the operator changes how many VMs may be made at once", async () => {
+    const host = await link.host();
+    assert.ok(host !== undefined);
+    await link.engine.submit({
+      type: "host-update",
+      id: host.id,
+      baseGeneration: host.generation,
+      spec: { ...host.spec, limits: { ...host.spec.limits, parallelCreates: 1 } },
+    });
+    assert.equal((await agent.next("settings")).settings.parallelCreates, 1);
+  });
+
+  it("lets go of a host that is deleted", async () => {
+    await link.engine.submit({ type: "host-delete", id: asHostId("mac-1"), force: true });
+    const { goodbye } = await agent.next("goodbye");
+    assert.equal(goodbye.reason, "HostDeleted");
+    assert.equal(goodbye.retryAfterMs, -1);
+    await agent.ended();
+  });
+
+  it("tells the pool why a host could not do it", async () => {
+    await link.createVm("build", "golden");
+    const create = await agent.nextCommand();
+    agent.update(create.id, STATE_FAILED, {
+      failure: { reason: "DiskFull", message: "no room", suspect: 1, retryable: false },
+    });
+    const vm = await link.untilVm("build", "FAILED");
+    assert.equal(vm.failure?.reason, "DiskFull");
+    assert.equal(vm.failure?.suspect, "host");
+  });
+});
