@@ -1,0 +1,46 @@
+/** Builders of commands. */
+import type { Command } from "../../../shared/gen/link/meridian/agent/v1/agent_service.ts";
+import type { Action } from "../../../agent/commands/perform.ts";
+
+export const poolVmName = "meridian-0123456789abcdef0123456789abcdef-001";
+export const poolVmUid = "0123456789abcdef0123456789abcdef";
+
+let made = 0;
+
+/** A command for a VM of the pool's, of epoch 1 and generation 1. */
+export function commandOf(action: Action | undefined, fields: Partial<Command> = {}): Command {
+  made += 1;
+  return {
+    id: `command-${made}`,
+    epoch: 1,
+    vmUid: poolVmUid,
+    generation: 1,
+    silenceLimitMs: 60_000,
+    hostVmName: poolVmName,
+    hostVmId: "",
+    action,
+    ...fields,
+  };
+}
+
+export function createByClone(source: string, resources = { cpuCount: 0, memoryMib: 0, diskMib: 0 }): Action {
+  return {
+    $case: "create",
+    create: { source: { $case: "hostVm", hostVm: source }, resources, architecture: "arm64", macos: false },
+  };
+}
+
+export function createFromCatalog(catalogId = "UBUNTU"): Action {
+  return {
+    $case: "create",
+    create: {
+      source: {
+        $case: "catalog",
+        catalog: { catalogId, version: "v1", url: "https://catalog.example", username: "", password: "", apiKey: "key" },
+      },
+      resources: { cpuCount: 0, memoryMib: 0, diskMib: 0 },
+      architecture: "arm64",
+      macos: false,
+    },
+  };
+}
