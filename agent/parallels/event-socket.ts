@@ -84,6 +84,7 @@ export class EventSocket {
   #becomeReady(): void {
     if (this.#isReady || this.#hasEnded) return;
     this.#isReady = true;
+    this.#bytesRead = this.#socket?.bytesRead ?? 0;
     this.#setTimer(pingPeriodMs, () => this.#watch());
     this.#options.onReady();
   }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import fc from "fast-check";
+import { array, assert as assertProperty, property, string } from "fast-check";
 import { describe, it } from "mocha";
 import { buildConnectionString, type CatalogAccess } from "../../../../agent/parallels/connection-string.ts";
 import { buildGuestCommand } from "../../../../agent/parallels/guest-command.ts";
@@ -9,10 +9,10 @@ const url = "https://catalog.example.com:8443/";
 
 describe("a guest's command", () => {
   it("reaches the program word for word, whatever it holds", () => {
-    const word = fc.string({ unit: "binary" }).filter((text) => !text.includes("\0") && text.isWellFormed());
-    const words = fc.array(word, { minLength: 1, maxLength: 5 });
-    fc.assert(
-      fc.property(words, word, (args, value) => {
+    const word = string({ unit: "binary" }).filter((text) => !text.includes("\0") && text.isWellFormed());
+    const words = array(word, { minLength: 1, maxLength: 5 });
+    assertProperty(
+      property(words, word, (args, value) => {
         const print = "process.stdout.write(JSON.stringify([process.env.V, ...process.argv.slice(1)]))";
         const text = buildGuestCommand({ command: [process.execPath, "-e", print, "--", ...args], env: { V: value } });
         assert.deepEqual(JSON.parse(execFileSync("/bin/sh", ["-c", text], { encoding: "utf8" })), [value, ...args]);

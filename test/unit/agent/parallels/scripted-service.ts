@@ -34,6 +34,8 @@ export interface ScriptedService {
   readonly sockets: WebSocket[];
   /** How the next logins end; by default each gives a new token, "token-1", "token-2" and so on, good for an hour. */
   onLogin: Script;
+  /** The one `Authorization` with which connections for events are refused, with 401; none by default. */
+  refusedAuthorization: string | undefined;
   /** Answers a path below `/api/v1`, for all methods unless one is named: "GET /machines". */
   answer(route: string, script: Script | ScriptedAnswer): void;
   /** A client of this service; closed with it. */
@@ -54,6 +56,10 @@ export async function startScriptedService(): Promise<ScriptedService> {
   });
   const events = new WebSocketServer({ noServer: true });
   server.on("upgrade", (request, socket, head) => {
+    if (service.refusedAuthorization !== undefined && request.headers.authorization === service.refusedAuthorization) {
+      socket.end("HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n");
+      return;
+    }
     service.requests.push({ method: "GET", path: request.url ?? "", headers: request.headers, body: undefined });
     events.handleUpgrade(request, socket, head, (webSocket) => service.sockets.push(webSocket));
   });
@@ -88,6 +94,7 @@ export async function startScriptedService(): Promise<ScriptedService> {
       tokenCount += 1;
       return { json: { token: `token-${tokenCount}`, expires_at: Math.floor(Date.now() / 1000) + 3600 } };
     },
+    refusedAuthorization: undefined,
     answer(route, script) {
       scripts.set(route, typeof script === "function" ? script : () => script);
     },
