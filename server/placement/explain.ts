@@ -1,7 +1,7 @@
 /** Answers "why is it waiting, or why there", for a VM that exists and for one that does not. */
 import type { HostId } from "../../shared/ids.ts";
 import { resolveResources } from "../pool/image.ts";
-import { type Shape, shapeOf, shapeOfVm } from "../pool/shape.ts";
+import { type Shape, shapeOf } from "../pool/shape.ts";
 import type { PoolView } from "../pool/view.ts";
 import type { VmImage, VmRecord, VmSpec } from "../pool/vm.ts";
 import { isBefore } from "../pool/waiting-queue.ts";
@@ -10,7 +10,7 @@ import { candidateOf, filters, refusingFilter } from "./filters.ts";
 import { type ScoredVm, scoreTerms } from "./scores.ts";
 
 export function explainVm(view: PoolView, vm: VmRecord, nowMs: number): PlacementExplanation {
-  const shape = shapeOfVm(view, vm);
+  const shape = shapeOf(vm);
   const { verdicts, refusalCounts } = judge(view, vm, shape);
   const queueLength = view.waiting.size;
   if (!view.waiting.has(vm.id)) {
@@ -27,19 +27,15 @@ export function explainVm(view: PoolView, vm: VmRecord, nowMs: number): Placemen
   }
   const queuePosition = positionOf(view, vm);
   const place = `${ordinal(queuePosition)} of ${queueLength} in the queue`;
-  const summary = `waiting ${describeSpan(nowMs - vm.createTimeMs)}, ${place}: ${reasonToWait(vm, refusalCounts, nowMs)}`;
+  const summary = `waiting ${describeSpan(nowMs - vm.createTimeMs)}, ${place}: ${reasonToWait(view, vm, { counts: refusalCounts, nowMs })}`;
   return { summary, refusalCounts, verdicts, queuePosition, queueLength, ...bestHost(verdicts) };
 }
 
 /** @param image what the spec resolves to. */
 export function planVm(view: PoolView, spec: VmSpec, image: VmImage): PlacementExplanation {
   const resources = resolveResources(spec, image);
-  const source = spec.sourceVm === undefined ? undefined : view.vms.get(spec.sourceVm);
-  const { verdicts, refusalCounts } = judge(
-    view,
-    { spec, image, resources },
-    shapeOf(spec, image, resources, source?.host),
-  );
+  const vm = { spec, image, resources };
+  const { verdicts, refusalCounts } = judge(view, vm, shapeOf(vm));
   const best = bestHost(verdicts);
   const summary =
     best.host === undefined
@@ -50,22 +46,30 @@ export function planVm(view: PoolView, spec: VmSpec, image: VmImage): PlacementE
 
 /** Why a VM waits, in one sentence that a CI log can show. Cheap: VMs of one shape share the answer. */
 export function waitingSentence(view: PoolView, vm: VmRecord, nowMs: number): string {
-  return `waiting ${describeSpan(nowMs - vm.createTimeMs)}: ${reasonToWait(vm, countRefusals(view, shapeOfVm(view, vm)), nowMs)}`;
+  const counts = countRefusals(view, shapeOf(vm));
+  return `waiting ${describeSpan(nowMs - vm.createTimeMs)}: ${reasonToWait(view, vm, { counts, nowMs })}`;
 }
 
-/** "3 min", "45 s". */
+/** "3 min", "45 s", "a moment". */
 export function describeSpan(spanMs: number): string {
   const seconds = Math.max(0, Math.round(spanMs / 1000));
+  if (seconds === 0) return "a moment";
   if (seconds < 120) return `${seconds} s`;
   const minutes = Math.round(seconds / 60);
   return minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;
 }
 
-function reasonToWait(vm: VmRecord, counts: readonly RefusalCount[], nowMs: number): string {
+function reasonToWait(
+  view: PoolView,
+  vm: VmRecord,
+  { counts, nowMs }: { readonly counts: readonly RefusalCount[]; readonly nowMs: number },
+): string {
   if (vm.retryAtMs !== undefined && vm.retryAtMs > nowMs) {
     return `it is placed again in ${describeSpan(vm.retryAtMs - nowMs)}, since ${vm.message || "a host refused it"}`;
   }
-  return joinCounts(counts);
+  // Between two decisions: it, or one that goes before it, is about to be placed.
+  const refusing = counts.reduce((sum, { hosts }) => sum + hosts, 0);
+  return refusing < view.hosts.size ? "a host has room, and is about to be chosen" : joinCounts(counts);
 }
 
 function judge(
@@ -123,6 +127,8 @@ function compareVerdicts(a: HostVerdict, b: HostVerdict): number {
   return a.host < b.host ? -1 : 1;
 }
 
+const ordinalRules = new Intl.PluralRules("en", { type: "ordinal" });
+
 /** From 1. */
 function positionOf(view: PoolView, vm: VmRecord): number {
   const place = { id: vm.id, priority: vm.spec.priority, createTimeMs: vm.createTimeMs };
@@ -137,5 +143,6 @@ function positionOf(view: PoolView, vm: VmRecord): number {
 
 function ordinal(position: number): string {
   const words = ["first", "second", "third"];
-  return words[position - 1] ?? `${position}th`;
+  const ending = { one: "st", two: "nd", few: "rd", other: "th", zero: "th", many: "th" };
+  return words[position - 1] ?? `${position}${ending[ordinalRules.select(position)]}`;
 }

@@ -1,0 +1,101 @@
+/** `meridian demo`: server, simulated Macs and the whole story in one terminal, no Mac needed. */
+import { createServer } from "node:net";
+import { Option } from "@commander-js/extra-typings";
+import { exitCodes } from "./exit-codes.ts";
+import { Failure } from "./failure.ts";
+import { type DemoPool, startDemoPool } from "./lab/demo-pool.ts";
+import { type StoryTeller, tellStory } from "./lab/demo-story.ts";
+import { paintFor } from "./output/paint.ts";
+import type { Program } from "./program-type.ts";
+import type { Terminal } from "./terminal.ts";
+import { wholeNumber } from "./values/number.ts";
+import { examples } from "./verbs.ts";
+
+/** Each simulated Mac serves a port of its own and has room for two guests: more only make the story longer. */
+const hostsMax = 50;
+
+export function registerDemo(program: Program, terminal: Terminal): void {
+  program
+    .command("demo")
+    .summary("see all of it in one terminal, without a Mac")
+    .description(
+      "Starts a server and simulated Macs, makes a VM of a template, runs a command in it, makes more VMs than there is room " +
+        "for, and takes everything away again. Then it stays up, so that you can look around, until Ctrl-C.",
+    )
+    .addOption(new Option("--hosts <number>", "how many simulated Macs").argParser(wholeNumber(1, hostsMax)).default(3))
+    .addOption(new Option("--once", "end after the story"))
+    .addHelpText("after", examples("demo", "demo --once", "demo --hosts 10"))
+    .action((flags) => demo(terminal, { hosts: flags.hosts, isOnce: flags.once === true }));
+}
+
+async function demo(
+  terminal: Terminal,
+  { hosts, isOnce }: { readonly hosts: number; readonly isOnce: boolean },
+): Promise<void> {
+  const teller = createTeller(terminal);
+  const pool = await startDemoPool({ hosts, ports: await choosePorts(isOnce) });
+  try {
+    teller.chapter("A server");
+    const { grpc, agent, http } = pool.server.addresses;
+    teller.say(`It serves clients at ${grpc}, agents at ${agent}, and JSON over HTTP at ${http}.`);
+    await tellStory(pool, teller);
+    if (!isOnce) await stayUp(terminal, pool);
+  } catch (error) {
+    if (terminal.interrupted.aborted) return;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Failure(`the demo's story broke off: ${reason}`, { exitCode: exitCodes.failed, cause: error });
+  } finally {
+    await pool.close();
+  }
+}
+
+function createTeller(terminal: Terminal): StoryTeller {
+  const { stdout, clock } = terminal;
+  const paint = paintFor(terminal, stdout);
+  const startMs = clock.monotonicMs();
+  const stamp = (): string => `${((clock.monotonicMs() - startMs) / 1000).toFixed(1).padStart(5)} s`;
+  return {
+    chapter: (title) => stdout.write(`\n${paint(title, "strong")}\n`),
+    say: (sentence) => stdout.write(`${paint(stamp(), "dim")}  ${sentence}\n`),
+    quote: (text) => stdout.write(text.trimEnd().replace(/^/gm, "         | ").concat("\n")),
+    nowMs: () => clock.monotonicMs(),
+    signal: terminal.interrupted,
+  };
+}
+
+async function stayUp({ stdout, interrupted }: Terminal, pool: DemoPool): Promise<void> {
+  const { grpc, http } = pool.server.addresses;
+  const server = grpc === "127.0.0.1:7070" ? "" : ` --server ${grpc}`;
+  stdout.write(`
+The pool stays up until Ctrl-C. In another terminal:
+
+  npx meridian host list${server}
+  npx meridian template list${server}
+  npx meridian vm create --template macos-15 --wait${server}
+  npx meridian vm list${server}
+  npx meridian vm explain NAME${server}
+  npx meridian pool status${server}
+  grpcurl -plaintext ${grpc} list
+  curl -H 'content-type: application/json' -d '{}' http://${http}/meridian.v1.PoolService/GetPool
+`);
+  await new Promise<void>((resolve) => {
+    if (interrupted.aborted) resolve();
+    else interrupted.addEventListener("abort", () => resolve(), { once: true });
+  });
+  stdout.write("\nending: the Macs, their VMs and the server\n");
+}
+
+/** The usual ports, so that no command needs an address; free ones if another server has them, or if nobody will ask. */
+async function choosePorts(isOnce: boolean): Promise<{ grpc: number; agent: number; http: number }> {
+  const usual = { grpc: 7070, agent: 7071, http: 7080 };
+  const areFree = !isOnce && (await Promise.all(Object.values(usual).map(isFree))).every(Boolean);
+  return areFree ? usual : { grpc: 0, agent: 0, http: 0 };
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once("error", () => resolve(false));
+    probe.listen(port, "127.0.0.1", () => probe.close(() => resolve(true)));
+  });
+}
