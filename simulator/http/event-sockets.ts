@@ -90,7 +90,10 @@ class EventListener {
     socket.on("ping", (data) => {
       if (!this.#isSilent) socket.pong(data);
     });
-    socket.on("pong", () => this.#pongLimit?.cancel());
+    socket.on("pong", () => {
+      this.#pongLimit?.cancel();
+      this.#pongLimit = undefined;
+    });
     // A close follows, which is all that matters.
     socket.on("error", () => {});
     this.#schedulePing();
@@ -135,8 +138,8 @@ class EventListener {
       this.#schedulePing();
       if (this.#isSilent) return;
       this.#socket.ping();
-      this.#pongLimit?.cancel();
-      this.#pongLimit = clock.after(pongLimitMs, () => this.close());
+      // An earlier ping that is not answered yet goes on counting.
+      this.#pongLimit ??= clock.after(pongLimitMs, () => this.close());
     });
   }
 
