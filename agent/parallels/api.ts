@@ -22,7 +22,10 @@ export interface ParallelsApi {
   changeState(vmId: string, verb: StateVerb, options?: ChangeStateOptions): Promise<void>;
   /** Asks for the removal of a VM and its files. That it is gone, a list says. */
   deleteVm(vmId: string, options: { readonly force: boolean; readonly signal?: AbortSignal }): Promise<void>;
-  /** Copies a stopped VM and returns the copy's id. The copy has its own MAC address. */
+  /**
+   * Copies a stopped VM and returns the copy's id. The copy has its own MAC address. A copy that a cut-off call left behind
+   * under the name may still have the source's: remove it and copy again.
+   */
   cloneVm(vmId: string, cloneName: string, signal?: AbortSignal): Promise<string>;
   /** Sets CPU and memory of a stopped VM. */
   configureVm(vmId: string, change: VmConfiguration, signal?: AbortSignal): Promise<void>;
@@ -46,7 +49,10 @@ export interface ParallelsApi {
 export type StateVerb = "start" | "stop" | "suspend" | "resume" | "pause" | "restart" | "reset";
 
 export interface ChangeStateOptions {
-  /** Only for "stop": cut the power (from running or paused), drop the saved state (from suspended). Default false. */
+  /**
+   * Only for "stop": cut the power (from running), drop the saved state (from suspended). Default false. A paused VM must be
+   * resumed first, also before it is removed: Parallels Desktop refuses even the forced stop.
+   */
   readonly force?: boolean;
   readonly signal?: AbortSignal;
 }
@@ -145,7 +151,7 @@ export interface ExecuteRequest {
   /** The program and its arguments, each passed to the guest as it is. */
   readonly command: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** At most three minutes. */
+  /** At most three minutes, the wait for a free place included. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
 }
@@ -176,7 +182,7 @@ export interface ParallelsListener {
 /**
  * What a failed call means to the caller.
  * - unreachable: nobody answers there; the call was not done.
- * - timed-out: no answer in time; it may have been done.
+ * - timed-out: no answer, since the time was up, the caller gave up or the connection broke; it may have been done.
  * - unauthorised: the key or the user is refused, or lacks a right.
  * - vm-not-found: the service does not know the VM (a list proves it).
  * - state-not-allowed: the VM's state forbids it.
