@@ -15,6 +15,6 @@ export const agentServerOptions: ServerOptions = {
   "grpc.max_concurrent_streams": 8,
   // MiB that HTTP/2 may keep for one connection: a few of the longest messages, both ways.
   "grpc-node.max_session_memory": 32,
-  // Nobody reads its statistics on this port, and they cost memory for every connection.
-  "grpc.enable_channelz": 0,
+  // "grpc.enable_channelz" stays on though nobody reads its statistics here: without it grpc-js 1.14 does not know its
+  // connections, and `forceShutdown` would leave them open.
 };

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { readHello, readInventory, readReport, readUse } from "../../../../server/sessions/host-messages.ts";
 import { Unacceptable } from "../../../../server/sessions/unacceptable.ts";
 import type { CommandUpdate_State } from "../../../../shared/gen/link/meridian/agent/v1/agent_service.ts";

@@ -27,7 +27,8 @@ export class Link {
   private readonly agents: AgentClient[] = [];
   private held: PromiseWithResolvers<void> | undefined;
 
-  static async start(disk: MemoryDisk = new MemoryDisk()): Promise<Link> {
+  /** @param port 0: a free one. */
+  static async start(disk: MemoryDisk = new MemoryDisk(), port = 0): Promise<Link> {
     const clock = new ManualClock();
     const store = new MemoryStore(disk);
     const engine = await Engine.open({ store, clock, log: silentLogger });
@@ -41,12 +42,12 @@ export class Link {
     });
     const server = new Server(agentServerOptions);
     server.addService(sessions.service.definition, sessions.service.implementation);
-    const port = await new Promise<number>((resolve, reject) => {
-      server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
-        error === null ? resolve(bound) : reject(error),
+    const bound = await new Promise<number>((resolve, reject) => {
+      server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, boundPort) =>
+        error === null ? resolve(boundPort) : reject(error),
       );
     });
-    return new Link({ clock, store, disk, engine, sessions, server, events, address: `127.0.0.1:${port}` });
+    return new Link({ clock, store, disk, engine, sessions, server, events, address: `127.0.0.1:${bound}` });
   }
 
   private constructor(parts: {
@@ -158,6 +159,16 @@ export class Link {
 
   deleteVm(id: string): Promise<VmRecord> {
     return this.engine.submit({ type: "vm-want", id: asVmId(id), wanted: "deleted", force: true });
+  }
+
+  get port(): number {
+    return Number(this.agentAddress.split(":")[1]);
+  }
+
+  /** Ends as a killed process does: no goodbye, and nothing is stored that was not stored already. */
+  kill(): void {
+    this.store.faults = { beforeDurable: () => new Promise(() => undefined) };
+    this.server.forceShutdown();
   }
 
   async close(): Promise<void> {

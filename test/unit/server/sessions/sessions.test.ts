@@ -46,6 +46,13 @@ describe("sessions: all together", () => {
     assert.ok(link.events.every(({ type }) => type !== "host-disconnected"));
   });
 
+  it("leaves no connection open when the server is shut down by force", async () => {
+    const agent = link.agent();
+    await agent.open();
+    link.kill();
+    assert.notEqual((await agent.ended()).code, status.OK);
+  });
+
   it("ends sessions when the engine takes nothing more", async () => {
     const agent = link.agent();
     await agent.open();
