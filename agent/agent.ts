@@ -7,7 +7,6 @@ import { ChannelCredentials } from "@grpc/grpc-js";
 import { type Clock, systemClock } from "../shared/clock.ts";
 import { type IdSource, randomIds } from "../shared/ids.ts";
 import type { Logger } from "../shared/log.ts";
-import { readBootId } from "./boot-id.ts";
 import type { TcpProbe } from "./commands/command-context.ts";
 import { type CommandMemory, createCommandMemory } from "./commands/command-memory.ts";
 import { CommandDispatcher } from "./commands/dispatcher.ts";
@@ -19,6 +18,7 @@ import { createGrpcTransport } from "./link/grpc-transport.ts";
 import { Link } from "./link/link.ts";
 import type { LinkSource } from "./link/link-source.ts";
 import type { LinkTransport } from "./link/transport.ts";
+import { readArchitecture, readBootId } from "./machine.ts";
 import type { ParallelsApi } from "./parallels/api.ts";
 import { ConditionLog } from "./preflight/condition-log.ts";
 import { Survey } from "./preflight/survey.ts";
@@ -102,6 +102,7 @@ class RunningAgent {
       log,
       tuning: this.#tuning.watch,
       onChanged: () => this.#link?.sendInventory(),
+      onFirstList: () => this.#link?.hurry(),
       onEventsFlowing: (isFlowing) => this.#survey.noteEvents(isFlowing),
       onCallFailed: noteFailure,
     });
@@ -160,6 +161,7 @@ class RunningAgent {
     return {
       hostId,
       agentVersion,
+      architecture: readArchitecture(),
       address: address ?? "",
       labels: labels ?? {},
       agentRunId: (ids ?? randomIds).uid(),

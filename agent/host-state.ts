@@ -30,6 +30,7 @@ export interface Identity {
   readonly agentRunId: string;
   readonly bootId: string;
   readonly agentVersion: string;
+  readonly architecture: string;
   readonly address: string;
   readonly labels: Readonly<Record<string, string>>;
 }

@@ -33,6 +33,8 @@ export interface HostWatchOptions {
   readonly tuning: HostWatchTuning;
   /** Something has changed that the server should be told. */
   readonly onChanged: () => void;
+  /** The Mac has been listed for the first time. */
+  readonly onFirstList: () => void;
   /** The event socket came (true) or went (false). */
   readonly onEventsFlowing: (isFlowing: boolean) => void;
   /** A list failed. */
@@ -173,7 +175,9 @@ export class HostWatch implements HostVms {
     try {
       signal.throwIfAborted();
       const vms = await parallels.listVms(signal);
+      const isFirst = !inventory.isKnown;
       const hasChanged = inventory.applyList(vms, mark);
+      if (isFirst) this.#options.onFirstList();
       this.#noteSuccess();
       this.#nextList?.timer.cancel();
       this.#nextList = undefined;

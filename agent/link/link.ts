@@ -40,6 +40,7 @@ export class Link {
   readonly #backoff: Backoff;
   readonly #closing = new AbortController();
   #session: Session | undefined;
+  #pause: AbortController | undefined;
   #running: Promise<void> | undefined;
   #awaySinceMs: number | undefined;
   #isRenewing = false;
@@ -76,10 +77,16 @@ export class Link {
     this.#session.leave(reason, message);
   }
 
+  /** Ends the pause before the next dial, if there is one: there is something new to tell. */
+  hurry(): void {
+    this.#pause?.abort(new Error("hurried"));
+  }
+
   /** Says Goodbye and ends; resolves when nothing is open any more. Twice is harmless. */
   async close(reason: string, message: string): Promise<void> {
     this.#session?.leave(reason, message);
     this.#closing.abort(new Error("the link is closed"));
+    this.hurry();
     await this.#running;
   }
 
@@ -99,7 +106,9 @@ export class Link {
       }
       const delayMs = this.#delayAfter(end);
       this.#noteAway(address, end, delayMs);
-      await sleep(clock, delayMs, signal).catch(() => undefined);
+      this.#pause = new AbortController();
+      await sleep(clock, delayMs, this.#pause.signal).catch(() => undefined);
+      this.#pause = undefined;
     }
   }
 

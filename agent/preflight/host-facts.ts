@@ -5,6 +5,8 @@ import type { SurveyResult } from "./survey.ts";
 
 export interface OwnFacts {
   readonly agentVersion: string;
+  /** The machine's architecture, until the local service tells its own. */
+  readonly architecture: string;
   /** The address by which people reach the Mac; empty: the one that the local service reports. */
   readonly address: string;
 }
@@ -14,7 +16,7 @@ export function describeHost(survey: SurveyResult, own: OwnFacts): HostFacts {
   const licence = survey.licence.value;
   return {
     hardwareId: licence?.hardwareId ?? "",
-    architecture: hardware?.architecture ?? "",
+    architecture: hardware?.architecture ?? own.architecture,
     chip: hardware?.chip ?? "",
     macosVersion: hardware?.osVersion ?? "",
     parallelsVersion: hardware?.parallelsVersion ?? "",

@@ -1,6 +1,7 @@
 /** Builders of commands. */
-import type { Command } from "../../../shared/gen/link/meridian/agent/v1/agent_service.ts";
+
 import type { Action } from "../../../agent/commands/perform.ts";
+import type { Command } from "../../../shared/gen/link/meridian/agent/v1/agent_service.ts";
 
 export const poolVmName = "meridian-0123456789abcdef0123456789abcdef-001";
 export const poolVmUid = "0123456789abcdef0123456789abcdef";
@@ -36,7 +37,14 @@ export function createFromCatalog(catalogId = "UBUNTU"): Action {
     create: {
       source: {
         $case: "catalog",
-        catalog: { catalogId, version: "v1", url: "https://catalog.example", username: "", password: "", apiKey: "key" },
+        catalog: {
+          catalogId,
+          version: "v1",
+          url: "https://catalog.example",
+          username: "",
+          password: "",
+          apiKey: "key",
+        },
       },
       resources: { cpuCount: 0, memoryMib: 0, diskMib: 0 },
       architecture: "arm64",

@@ -118,7 +118,8 @@ export async function startScriptedServer(behaviour: ScriptedBehaviour = {}, por
       call.on("data", (message: ConnectRequest) => {
         stream.received.push(message);
         if (message.payload?.$case === "hello") {
-          if (welcomes) stream.say(ConnectResponse.create({ payload: welcome(++epoch, settings) }).payload, acknowledges ? 1 : 0);
+          if (welcomes)
+            stream.say(ConnectResponse.create({ payload: welcome(++epoch, settings) }).payload, acknowledges ? 1 : 0);
           if (!reads) stream.pauseReading();
         } else if (acknowledges) stream.acknowledge(message.sequence);
       });

@@ -74,7 +74,10 @@ describe("the agent, against a server over real gRPC", () => {
     assert(stream !== undefined);
     const story = [
       createByClone("golden", { cpuCount: 4, memoryMib: 0, diskMib: 0 }),
-      { $case: "start", start: { readiness: { probe: { $case: "guestTools", guestTools: true }, periodMs: 50, timeoutMs: 5_000 } } },
+      {
+        $case: "start",
+        start: { readiness: { probe: { $case: "guestTools", guestTools: true }, periodMs: 50, timeoutMs: 5_000 } },
+      },
       { $case: "stop", stop: { force: false } },
       { $case: "delete", delete: { force: false } },
     ] as const;

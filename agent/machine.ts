@@ -1,9 +1,14 @@
-/** What changes with every start of the machine: the kernel's own id of it. */
+/** What the machine itself tells, without the local service. */
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 
-/** The id, or nothing when the machine does not tell; then the server has to do without. */
+/** In the words of the link; the agent is built for no other machines. */
+export function readArchitecture(): "arm64" | "x86_64" {
+  return process.arch === "arm64" ? "arm64" : "x86_64";
+}
+
+/** What changes with every start of the machine: the kernel's own id of it. Empty when the machine does not tell. */
 export async function readBootId(): Promise<string> {
   try {
     if (process.platform === "darwin") {
