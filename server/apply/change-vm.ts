@@ -12,7 +12,7 @@ import {
   timelineMax,
 } from "../pool/limits.ts";
 import type { Pool } from "../pool/pool.ts";
-import type { TimelineEntry, VmFailure, VmRecord, VmState } from "../pool/vm.ts";
+import type { TimelineEntry, VmFailure, VmRecord, VmState, WantedState } from "../pool/vm.ts";
 import { nextVmState, type VmTrigger } from "../pool/vm-machine.ts";
 
 export type VmFields = { readonly [Field in keyof VmRecord]?: VmRecord[Field] | undefined } & {
@@ -34,10 +34,25 @@ export interface VmMoveOptions {
 
 /** Replaces fields without a move. */
 export function changeVm(pool: Pool, vm: VmRecord, timeMs: number, fields: VmFields): VmRecord {
-  const after: VmRecord = { ...vm, ...fields, updateTimeMs: timeMs, revision: pool.nextRevision };
+  const changed: VmRecord = { ...vm, ...fields, updateTimeMs: timeMs, revision: pool.nextRevision };
+  // What asks for nothing more has been acted on.
+  const after = isAsWanted(changed) ? { ...changed, observedGeneration: changed.generation } : changed;
   pool.putVm(after);
   return after;
 }
+
+function isAsWanted(vm: VmRecord): boolean {
+  const isSettled = vm.command === undefined && vm.pendingAction === undefined;
+  return isSettled && vm.state === settledStates[vm.spec.wanted];
+}
+
+const settledStates: Readonly<Record<WantedState, VmState>> = {
+  running: "RUNNING",
+  stopped: "STOPPED",
+  suspended: "SUSPENDED",
+  paused: "PAUSED",
+  deleted: "DELETED",
+};
 
 /** Moves the VM as the table says; a trigger that the table ignores changes only the fields. */
 export function moveVm(pool: Pool, vm: VmRecord, trigger: VmTrigger, options: VmMoveOptions): VmRecord {

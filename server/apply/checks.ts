@@ -4,7 +4,6 @@ import type { HostId, Uid } from "../../shared/ids.ts";
 import { etagOf } from "../pool/etag.ts";
 import type { RequestKey } from "../pool/events.ts";
 import type { HostRecord } from "../pool/host.ts";
-import { requestRetentionMs } from "../pool/limits.ts";
 import type { Pool } from "../pool/pool.ts";
 
 /** @param resource the full name, such as `vms/a`. */
@@ -73,7 +72,7 @@ export function repeatedButGone(resource: string): MeridianError {
   });
 }
 
-/** Remembers what a request made, and forgets what is older than the retention. */
+/** Remembers what a request made. */
 export function rememberRequest(
   pool: Pool,
   request: RequestKey | undefined,
@@ -81,7 +80,6 @@ export function rememberRequest(
 ): void {
   if (request === undefined) return;
   pool.putRequest({ ...request, resourceId: made.id, resourceUid: made.uid, createTimeMs: made.timeMs });
-  pool.deadlines.schedule("requests", made.timeMs + requestRetentionMs);
 }
 
 /** The host, if the epoch is that of its newest session. */

@@ -19,8 +19,6 @@ export function applyHostUpdate(pool: Pool, event: HostUpdate, timeMs: number): 
     revision: pool.nextRevision,
   };
   pool.putHost(after);
-  const deadlineMs = event.spec.drain?.deadlineMs;
-  if (deadlineMs !== undefined) pool.deadlines.schedule(`host/${host.id}`, deadlineMs);
   return after;
 }
 
@@ -51,8 +49,7 @@ function giveUp(pool: Pool, vm: VmRecord, timeMs: number): void {
     moveVm(pool, vm, "gone", { timeMs, reason, fields: nothingHeld });
   } else if (vm.state === "FAILED") {
     // It failed for a reason of its own, which stays.
-    if (vm.spec.wanted === "deleted") moveVm(pool, vm, "dropped", { timeMs, reason, fields: nothingHeld });
-    else changeVm(pool, vm, timeMs, nothingHeld);
+    changeVm(pool, vm, timeMs, nothingHeld);
   } else {
     failVm(pool, vm, timeMs, {
       reason,

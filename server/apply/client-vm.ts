@@ -113,7 +113,9 @@ function wantDeleted(
     generation: vm.spec.wanted === "deleted" ? vm.generation : vm.generation + 1,
     force: force || (vm.spec.wanted === "deleted" && vm.force),
     pendingAction: undefined,
-    retryAtMs: vm.state === "DELETING" ? vm.retryAtMs : undefined,
+    // Pauses grow from the first failure of the delete itself; asking again does not hurry one that fails, force does.
+    retryCount: vm.spec.wanted === "deleted" ? vm.retryCount : 0,
+    retryAtMs: vm.state === "DELETING" && (!force || vm.force) ? vm.retryAtMs : undefined,
   };
   if (vm.host !== undefined) return changeVm(pool, vm, timeMs, fields);
   return moveVm(pool, vm, "dropped", { timeMs, reason: "Deleted", fields });

@@ -2,7 +2,7 @@
 import { refusalOn } from "../placement/filters.ts";
 import type { VmCommanded, VmPlaced } from "../pool/events.ts";
 import type { Pool } from "../pool/pool.ts";
-import { shapeOfVm } from "../pool/shape.ts";
+import { shapeOf } from "../pool/shape.ts";
 import type { CommandKind, VmCommand, VmRecord } from "../pool/vm.ts";
 import { sentTrigger, vmMoves } from "../pool/vm-machine.ts";
 import { changeVm, moveVm, stateDeadlineMs, type VmFields } from "./change-vm.ts";
@@ -12,7 +12,7 @@ import { commandIdOf } from "./command.ts";
 export function applyVmPlaced(pool: Pool, event: VmPlaced, timeMs: number): boolean {
   const vm = pool.vms.get(event.id);
   if (vm === undefined || !pool.waiting.has(vm.id)) return false;
-  if (refusalOn(pool, event.host, shapeOfVm(pool, vm)) !== undefined) return false;
+  if (refusalOn(pool, event.host, shapeOf(vm)) !== undefined) return false;
   moveVm(pool, vm, "placed", {
     timeMs,
     reason: "Placed",
@@ -36,8 +36,11 @@ export function applyVmCommanded(pool: Pool, event: VmCommanded, timeMs: number)
     return true;
   }
   const trigger = sentTrigger(event.kind);
-  if (vmMoves[vm.state][trigger] === "impossible") return false;
-  moveVm(pool, vm, trigger, { timeMs, reason: sentReason(event.kind), fields });
+  const move = vmMoves[vm.state][trigger];
+  if (move === "impossible") return false;
+  // Told again: it has as long as it had the first time.
+  if (move === "ignored") changeVm(pool, vm, timeMs, { ...fields, deadlineMs: stateDeadlineMs(vm, vm.state, timeMs) });
+  else moveVm(pool, vm, trigger, { timeMs, reason: sentReason(event.kind), fields });
   return true;
 }
 

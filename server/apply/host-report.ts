@@ -6,7 +6,8 @@ import type { CachedImage, HostCondition, HostContact, HostRecord, HostSpec, Hos
 import { nextHostState } from "../pool/host-machine.ts";
 import { heartbeatPeriodMs, silentAfterPeriods } from "../pool/limits.ts";
 import type { Pool } from "../pool/pool.ts";
-import { sentTrigger } from "../pool/vm-machine.ts";
+import type { VmRecord } from "../pool/vm.ts";
+import { kindUnderWay, seenTrigger, sentTrigger, type VmTrigger } from "../pool/vm-machine.ts";
 import { changeVm, moveVm, stateDeadlineMs } from "./change-vm.ts";
 import { currentHost } from "./checks.ts";
 import { applyCommandReport } from "./command.ts";
@@ -41,7 +42,7 @@ export function applyHostConnected(pool: Pool, event: HostConnected, timeMs: num
 export function applyHostHeard(pool: Pool, event: HostHeard, timeMs: number): boolean {
   const host = currentHost(pool, event.id, event.epoch);
   const contact = pool.contact(event.id);
-  if (host === undefined || contact === undefined) return false;
+  if (host === undefined || contact?.isConnected !== true) return false;
   pool.setContact(event.id, contactOf(pool, event.id, event.use, { sessionId: contact.sessionId, timeMs }));
   reconnect(pool, host, timeMs);
   const conditions = mergeConditions(host.conditions, event.use.conditions, timeMs);
@@ -70,17 +71,37 @@ function reconnect(pool: Pool, host: HostRecord, timeMs: number): void {
   if (state === undefined) return;
   putHost(pool, host, timeMs, { state, stateSinceMs: timeMs });
   resumeVms(pool, host.id, timeMs);
+  resumeAsSeen(pool, host.id, timeMs);
 }
 
 /** VMs of a host that is back go on where they were: their commands are sent again, and what is due is due from now on. */
 function resumeVms(pool: Pool, host: HostId, timeMs: number): void {
   for (const id of pool.vmsOn(host)) {
     const vm = pool.vms.get(id);
-    if (vm?.command === undefined) continue;
-    if (vm.state === "UNKNOWN") moveVm(pool, vm, sentTrigger(vm.command.kind), { timeMs, reason: "HostBack" });
+    if (vm === undefined) continue;
+    const trigger = vm.state === "UNKNOWN" ? resumingTrigger(vm) : undefined;
+    if (trigger !== undefined) moveVm(pool, vm, trigger, { timeMs, reason: "HostBack" });
     else if (vm.deadlineMs !== undefined && vm.state !== "FAILED") {
       changeVm(pool, vm, timeMs, { deadlineMs: stateDeadlineMs(vm, vm.state, timeMs) });
     }
+  }
+}
+
+/** How a VM in UNKNOWN goes on; nothing if what the host shows of it decides. */
+function resumingTrigger(vm: VmRecord): VmTrigger | undefined {
+  if (vm.command !== undefined) return sentTrigger(vm.command.kind);
+  // A step that had failed and was to be tried again is tried again.
+  const stateBefore = vm.timeline.at(-2)?.state;
+  const kind = stateBefore === undefined ? undefined : kindUnderWay(stateBefore);
+  return kind === undefined ? undefined : sentTrigger(kind);
+}
+
+/** What was last seen of a VM is true until the host shows something else: one that was merely silent shows only changes. */
+function resumeAsSeen(pool: Pool, host: HostId, timeMs: number): void {
+  for (const id of pool.vmsOn(host)) {
+    const vm = pool.vms.get(id);
+    const trigger = vm?.state === "UNKNOWN" && vm.sight !== undefined ? seenTrigger(vm.sight.state) : undefined;
+    if (vm !== undefined && trigger !== undefined) moveVm(pool, vm, trigger, { timeMs, reason: "HostBack" });
   }
 }
 

@@ -3,8 +3,8 @@
  * was derived from their uid and attempt; everything else is foreign. A VM that no command is under way for follows what its
  * host shows: the hypervisor is the truth.
  */
-import type { HostId } from "../../shared/ids.ts";
-import { parseHostVmName } from "../../shared/ids.ts";
+import { required } from "../../shared/assert.ts";
+import { type HostId, parseHostVmName, type VmId } from "../../shared/ids.ts";
 import type { HostInventory } from "../pool/events.ts";
 import type { HostVm } from "../pool/host.ts";
 import { retryDelayMs, stableAfterMs, stepRetriesMax } from "../pool/limits.ts";
@@ -35,22 +35,21 @@ export function applyInventory(
     if (vm?.sight !== undefined) owned.set(vm.sight.id, vm);
   }
   const foreign = new Map(inventory.isWhole ? [] : known.map((vm) => [vm.id, vm]));
-  const seen = new Set<string>();
+  const shown = new Set<VmId>();
   for (const hostVm of inventory.vms) {
-    seen.add(hostVm.id);
     const vm = owned.get(hostVm.id) ?? findByName(pool, host, hostVm.name);
     if (vm === undefined) foreign.set(hostVm.id, hostVm);
     else {
       foreign.delete(hostVm.id);
-      applySight(pool, vm, hostVm, timeMs);
+      shown.add(vm.id);
+      applySight(pool, vm.id, hostVm, timeMs);
     }
   }
-  const gone = inventory.isWhole ? [...owned.keys()].filter((id) => !seen.has(id)) : inventory.removedIds;
-  for (const id of gone) {
-    foreign.delete(id);
-    const vm = owned.get(id);
-    if (vm !== undefined) applyGone(pool, vm, timeMs);
-  }
+  for (const id of inventory.removedIds) foreign.delete(id);
+  const gone = inventory.isWhole
+    ? [...pool.vmsOn(host)].filter((id) => !shown.has(id))
+    : inventory.removedIds.flatMap((id) => owned.get(id)?.id ?? []);
+  for (const id of gone) applyGone(pool, id, timeMs);
   return [...foreign.values()].sort((a, b) => compareText(a.name, b.name) || compareText(a.id, b.id));
 }
 
@@ -65,7 +64,8 @@ function findByName(pool: Pool, host: HostId, name: string): VmRecord | undefine
   return vm !== undefined && vm.host === host && vm.attempt === parsed?.attempt ? vm : undefined;
 }
 
-function applySight(pool: Pool, vm: VmRecord, hostVm: HostVm, timeMs: number): void {
+function applySight(pool: Pool, id: VmId, hostVm: HostVm, timeMs: number): void {
+  const vm = required(pool.vms.get(id), "VM that a host shows");
   const sight = sightOf(hostVm);
   const current = vm.sight !== undefined && isSameSight(vm.sight, sight) ? vm : changeVm(pool, vm, timeMs, { sight });
   // While a command is under way its end tells the state; what is seen meanwhile are the steps on the way.
@@ -97,7 +97,10 @@ function stoppedByItself(pool: Pool, vm: VmRecord, timeMs: number): void {
   });
 }
 
-function applyGone(pool: Pool, vm: VmRecord, timeMs: number): void {
+function applyGone(pool: Pool, id: VmId, timeMs: number): void {
+  const vm = required(pool.vms.get(id), "VM that a host shows no more");
+  // Of one that was never shown there may be something that is not shown yet: the end of the command says so.
+  if (vm.sight === undefined && (vm.state === "DELETING" || vm.state === "FAILED")) return;
   switch (vm.state) {
     case "DELETING":
       moveVm(pool, vm, "gone", {

@@ -24,12 +24,26 @@ export function applyTick(pool: Pool, timeMs: number): undefined {
 function vmDue(pool: Pool, id: VmId, timeMs: number): void {
   const vm = pool.vms.get(id);
   if (vm === undefined) return;
-  if (vm.deadlineMs !== undefined && vm.deadlineMs <= timeMs) deadlinePassed(pool, vm, timeMs);
-  else if (vm.retryAtMs !== undefined && vm.retryAtMs <= timeMs) changeVm(pool, vm, timeMs, { retryAtMs: undefined });
+  if (vm.deadlineMs !== undefined && vm.deadlineMs <= timeMs) {
+    const postponedToMs = awaitedContactMs(pool, vm, timeMs);
+    if (postponedToMs === undefined) deadlinePassed(pool, vm, timeMs);
+    else pool.deadlines.schedule(`vm/${id}`, postponedToMs);
+  } else if (vm.retryAtMs !== undefined && vm.retryAtMs <= timeMs) changeVm(pool, vm, timeMs, { retryAtMs: undefined });
   else {
     const dueMs = vmDueMs(vm);
     if (dueMs !== undefined) pool.deadlines.schedule(`vm/${id}`, dueMs);
   }
+}
+
+/**
+ * A host between two sessions, or after this server's start, cannot tell of progress: what is due on it waits until it is
+ * back, which sets the deadlines anew, or counts as silent. Nothing if the VM does not wait for a host to be heard.
+ */
+function awaitedContactMs(pool: Pool, vm: VmRecord, timeMs: number): number | undefined {
+  if (vm.host === undefined || vm.state === "FAILED") return undefined;
+  const contact = pool.contact(vm.host);
+  if (contact === undefined || contact.isConnected || contact.silentAtMs <= timeMs) return undefined;
+  return contact.silentAtMs;
 }
 
 function deadlinePassed(pool: Pool, vm: VmRecord, timeMs: number): void {

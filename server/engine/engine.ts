@@ -96,7 +96,10 @@ export class Engine implements EngineApi {
     try {
       reply = applyEvent(this.pool, event, this.nowMs());
     } catch (error) {
-      if (!(error instanceof MeridianError)) this.fail(error);
+      if (!(error instanceof MeridianError)) {
+        this.fail(error);
+        throw endedEarly();
+      }
       // A refusal too may tell of what is not durable yet: that a name is taken, for one.
       await this.untilDurable(this.pool.revision);
       throw error;
@@ -108,9 +111,12 @@ export class Engine implements EngineApi {
 
   async read<T>(read: (view: PoolView) => T): Promise<T> {
     this.checkRunning();
-    const result = read(this.pool);
-    await this.untilDurable(this.pool.revision);
-    return result;
+    try {
+      return read(this.pool);
+    } finally {
+      // What it throws waits as well: that something is gone, for one.
+      await this.untilDurable(this.pool.revision);
+    }
   }
 
   follow(fromRevision: number, signal: AbortSignal): AsyncIterable<DurableBatch> {
@@ -127,10 +133,10 @@ export class Engine implements EngineApi {
     if (this.state !== "running") return this.ended.catch(() => undefined);
     this.state = "closing";
     this.tick?.timer.cancel();
-    while (this.committing !== undefined || this.pool.revision > this.changeLog.revision) {
-      await (this.committing ?? this.untilDurable(this.pool.revision));
-      if (this.hasFailed()) return;
-    }
+    // Each commit ends with the next one, as long as something has been applied; planning more is left to the next start.
+    this.flush();
+    while (this.committing !== undefined) await this.committing;
+    if (this.hasFailed()) return;
     this.state = "closed";
     this.changeLog.close();
     this.settle.resolve();
@@ -168,6 +174,7 @@ export class Engine implements EngineApi {
 
   private untilDurable(revision: number): Promise<void> {
     if (revision <= this.changeLog.revision) return Promise.resolve();
+    if (this.hasFailed()) return Promise.reject(endedEarly());
     return new Promise((resolve, reject) => {
       this.waiters.push({ revision, resolve, reject });
     });
@@ -184,14 +191,16 @@ export class Engine implements EngineApi {
   }
 
   private flush(): void {
-    if (this.committing !== undefined || this.hasFailed()) return;
-    try {
-      this.plan();
-    } catch (error) {
-      this.fail(error);
-      return;
+    if (this.committing !== undefined || this.state === "failed" || this.state === "closed") return;
+    if (this.state === "running") {
+      try {
+        this.plan();
+      } catch (error) {
+        this.fail(error);
+        return;
+      }
+      this.planTick();
     }
-    this.planTick();
     const changes = this.pool.seal();
     if (changes.length === 0) return;
     const revision = this.pool.revision;
@@ -208,7 +217,12 @@ export class Engine implements EngineApi {
     }
     this.committing = undefined;
     this.changeLog.append(batch);
-    for (const listener of this.listeners) listener(batch);
+    try {
+      for (const listener of this.listeners) listener(batch);
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
     this.releaseWaiters(batch.revision);
     this.flush();
   }
@@ -289,18 +303,13 @@ export class Engine implements EngineApi {
     this.tick?.timer.cancel();
     const waiters = this.waiters;
     this.waiters = [];
-    for (const waiter of waiters) {
-      waiter.reject(
-        new MeridianError(
-          "SERVER_NOT_SERVING",
-          "the server ended before the change was stored; ask again when it is back",
-          {
-            retryAfterMs: 1000,
-          },
-        ),
-      );
-    }
+    for (const waiter of waiters) waiter.reject(endedEarly());
     this.changeLog.close();
     this.settle.reject(error);
   }
+}
+
+function endedEarly(): MeridianError {
+  const message = "the server ended before the change was stored; ask again when it is back";
+  return new MeridianError("SERVER_NOT_SERVING", message, { retryAfterMs: 1000 });
 }

@@ -32,6 +32,10 @@ export class Deadlines {
     this.heap.add({ atMs, key });
   }
 
+  cancel(key: string): void {
+    if (this.scheduled.delete(key)) this.heap.remove(key);
+  }
+
   /** Takes out one key that is due by `nowMs`. */
   take(nowMs: number): string | undefined {
     const first = this.heap.first;

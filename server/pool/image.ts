@@ -1,4 +1,5 @@
 /** What a VM is really made of: the template as it is when the VM is accepted. */
+import { required } from "../../shared/assert.ts";
 import { fieldInvalid, MeridianError, notFound } from "../../shared/errors.ts";
 import type { PoolView } from "./view.ts";
 import type { Resources, VmImage, VmRecord, VmSpec } from "./vm.ts";
@@ -6,7 +7,13 @@ import type { Resources, VmImage, VmRecord, VmSpec } from "./vm.ts";
 /** Throws `MeridianError`: RESOURCE_NOT_FOUND, FIELD_INVALID, STATE_NOT_ALLOWED (a source VM that cannot be copied now). */
 export function resolveImage(view: PoolView, spec: VmSpec): VmImage {
   const image = spec.sourceVm === undefined ? templateImage(view, spec) : copiedImage(sourceOf(view, spec));
-  const { architecture } = spec.placement;
+  const { architecture, host } = spec.placement;
+  if (image.source.kind === "clone" && host !== undefined && host !== image.source.host) {
+    throw fieldInvalid(
+      "spec.placement.host",
+      `a copy can be made only where its original stands: hosts/${image.source.host}`,
+    );
+  }
   if (architecture !== undefined && architecture !== image.architecture) {
     throw fieldInvalid(
       "spec.placement.architecture",
@@ -49,5 +56,7 @@ function sourceOf(view: PoolView, spec: VmSpec): VmRecord {
 }
 
 function copiedImage(source: VmRecord): VmImage {
-  return { ...source.image, resources: source.resources, source: { kind: "clone", vm: source.id } };
+  const { id, uid } = source;
+  const host = required(source.host, "host of a VM that is copied");
+  return { ...source.image, resources: source.resources, source: { kind: "clone", vm: id, uid, host } };
 }

@@ -9,7 +9,8 @@ import type { RecordChange } from "./changes.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { HostContact, HostRecord } from "./host.ts";
 import { HostLedger } from "./ledger.ts";
-import { shapeOfVm } from "./shape.ts";
+import { requestRetentionMs } from "./limits.ts";
+import { shapeOf } from "./shape.ts";
 import type { CatalogRecord, RequestRecord, TemplateRecord } from "./template.ts";
 import type { PoolView } from "./view.ts";
 import { type VmRecord, type VmState, vmStates } from "./vm.ts";
@@ -124,6 +125,7 @@ export class Pool implements PoolView {
     assert(this.vmsOn(id).size === 0, `host ${id} was removed with VMs on it`);
     this.hosts.delete(id);
     this.contacts.delete(id);
+    this.deadlines.cancel(`host/${id}`);
     this.ledgers.delete(id);
     this.vmsByHost.delete(id);
     this.note({ kind: "host", id, before, after: undefined });
@@ -165,6 +167,7 @@ export class Pool implements PoolView {
   putRequest(after: RequestRecord): void {
     const before = this.requests.get(after.id);
     this.requests.set(after.id, after);
+    this.deadlines.schedule("requests", after.createTimeMs + requestRetentionMs);
     this.note({ kind: "request", id: after.id, before, after });
   }
 
@@ -194,6 +197,8 @@ export class Pool implements PoolView {
 
   private indexHost(host: HostRecord): void {
     this.ledger(host.id).setHost(host);
+    const drainEndMs = host.spec.drain?.deadlineMs;
+    if (drainEndMs !== undefined) this.deadlines.schedule(`host/${host.id}`, drainEndMs);
     this.dirtyHosts.add(host.id);
     this.wake(host.id);
   }
@@ -208,7 +213,10 @@ export class Pool implements PoolView {
     this.indexWaiting(after, id);
     if (after?.state === "DELETED") this.deleted.add(id);
     else this.deleted.delete(id);
-    if (after === undefined) return;
+    if (after === undefined) {
+      this.deadlines.cancel(`vm/${id}`);
+      return;
+    }
     this.dirtyVms.add(id);
     const dueMs = vmDueMs(after);
     if (dueMs !== undefined) this.deadlines.schedule(`vm/${id}`, dueMs);
@@ -251,7 +259,7 @@ export class Pool implements PoolView {
       this.queue.remove(id);
       return;
     }
-    this.queue.add({ id, priority: vm.spec.priority, createTimeMs: vm.createTimeMs }, shapeOfVm(this, vm));
+    this.queue.add({ id, priority: vm.spec.priority, createTimeMs: vm.createTimeMs }, shapeOf(vm));
   }
 }
 

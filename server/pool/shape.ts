@@ -4,8 +4,7 @@
  */
 import type { HostId } from "../../shared/ids.ts";
 import type { LabelExpression } from "./labels.ts";
-import type { PoolView } from "./view.ts";
-import type { Architecture, Resources, VmImage, VmRecord, VmSpec } from "./vm.ts";
+import type { Architecture, Resources, VmRecord } from "./vm.ts";
 
 export interface Shape {
   /** Equal for equal shapes. */
@@ -22,10 +21,9 @@ export interface Shape {
   readonly image?: string;
 }
 
-/** @param pinnedHost the host of the VM that this one is a copy of. */
-export function shapeOf(spec: VmSpec, image: VmImage, resources: Resources, pinnedHost?: HostId): Shape {
-  const host = pinnedHost ?? spec.placement.host;
+export function shapeOf({ spec, image, resources }: Pick<VmRecord, "spec" | "image" | "resources">): Shape {
   const { source } = image;
+  const host = source.kind === "clone" ? source.host : spec.placement.host;
   const shape = {
     architecture: image.architecture,
     resources,
@@ -41,10 +39,4 @@ export function shapeOf(spec: VmSpec, image: VmImage, resources: Resources, pinn
 /** Catalog ids are upper-case in catalogs, however they are written here. */
 export function imageKey(catalogId: string, version: string): string {
   return `${catalogId.toUpperCase()}/${version}`;
-}
-
-/** The shape of a VM that waits. A copy can stand only where its original stands. */
-export function shapeOfVm(view: Pick<PoolView, "vms">, vm: VmRecord): Shape {
-  const source = vm.spec.sourceVm === undefined ? undefined : view.vms.get(vm.spec.sourceVm);
-  return shapeOf(vm.spec, vm.image, vm.resources, source?.host);
 }

@@ -105,7 +105,15 @@ export const vmMoves: Readonly<Record<VmState, Row>> = {
     // It may not be there yet: the end of the command says so.
     gone: "ignored",
   },
-  STARTING: { ...standsOnHost, ready: "RUNNING", "stop-sent": "STOPPING", "seen-stopped": "STOPPED" },
+  STARTING: {
+    ...standsOnHost,
+    ready: "RUNNING",
+    // A step that failed on the way is told again.
+    "start-sent": "ignored",
+    "restart-sent": "ignored",
+    "stop-sent": "STOPPING",
+    "seen-stopped": "STOPPED",
+  },
   RUNNING: {
     ...atRest,
     "seen-running": "ignored",
@@ -114,20 +122,21 @@ export const vmMoves: Readonly<Record<VmState, Row>> = {
     "suspend-sent": "SUSPENDING",
     "pause-sent": "PAUSING",
   },
-  STOPPING: { ...atRest },
+  STOPPING: { ...atRest, "stop-sent": "ignored" },
   STOPPED: { ...atRest, "seen-stopped": "ignored", "start-sent": "STARTING" },
-  SUSPENDING: { ...atRest },
+  SUSPENDING: { ...atRest, "suspend-sent": "ignored" },
   SUSPENDED: {
     ...atRest,
     "seen-suspended": "ignored",
     "resume-sent": "RESUMING",
     "stop-sent": "STOPPING",
   },
-  PAUSING: { ...atRest },
+  PAUSING: { ...atRest, "pause-sent": "ignored" },
   PAUSED: { ...atRest, "seen-paused": "ignored", "resume-sent": "RESUMING", "stop-sent": "STOPPING" },
   RESUMING: {
     ...standsOnHost,
     ready: "RUNNING",
+    "resume-sent": "ignored",
     "seen-suspended": "SUSPENDED",
     "seen-paused": "PAUSED",
     "seen-stopped": "STOPPED",
@@ -168,6 +177,26 @@ export function sentTrigger(kind: CommandKind): VmTrigger {
       return "restart-sent";
     default:
       return `${kind}-sent`;
+  }
+}
+
+/** The command that brings a VM out of a state on the way; nothing for states of rest and those that know no command. */
+export function kindUnderWay(state: VmState): Exclude<CommandKind, "restart" | "reset" | "delete"> | undefined {
+  switch (state) {
+    case "CREATING":
+      return "create";
+    case "STARTING":
+      return "start";
+    case "RESUMING":
+      return "resume";
+    case "STOPPING":
+      return "stop";
+    case "SUSPENDING":
+      return "suspend";
+    case "PAUSING":
+      return "pause";
+    default:
+      return undefined;
   }
 }
 

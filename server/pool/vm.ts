@@ -87,7 +87,8 @@ export interface VmImage {
   readonly source:
     | { readonly kind: "catalog"; readonly catalog: CatalogId; readonly catalogId: string; readonly version: string }
     | { readonly kind: "host-vm"; readonly vmName: string }
-    | { readonly kind: "clone"; readonly vm: VmId };
+    /** A copy of the VM that had this uid, which can be made only on the host where that stands. */
+    | { readonly kind: "clone"; readonly vm: VmId; readonly uid: Uid; readonly host: HostId };
   readonly guestOs: GuestOs;
   readonly architecture: Architecture;
   readonly resources: Resources;

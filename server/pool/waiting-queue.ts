@@ -66,6 +66,7 @@ export class WaitingQueue {
   /** A host may have room that it had not: every group may look at it. */
   wake(host: HostId): void {
     for (const group of this.groups.values()) {
+      if (group.shape.host !== undefined && group.shape.host !== host) continue;
       if (group.isParked) group.changedHosts.add(host);
       this.awake.add(group);
     }

@@ -1,0 +1,71 @@
+/** What must hold of a pool at every moment, recounted from its records alone. */
+import assert from "node:assert/strict";
+import type { HostRecord } from "../../../server/pool/host.ts";
+import { HostLedger } from "../../../server/pool/ledger.ts";
+import type { Pool } from "../../../server/pool/pool.ts";
+import { type VmRecord, vmStates } from "../../../server/pool/vm.ts";
+import { kindUnderWay } from "../../../server/pool/vm-machine.ts";
+
+/** Asserts that the indexes say what the records say, and that no rule of capacity is broken. */
+export function checkPool(pool: Pool): void {
+  for (const host of pool.hosts.values()) checkHost(pool, host);
+  for (const vm of pool.vms.values()) checkVm(pool, vm);
+  const vms = [...pool.vms.values()];
+  for (const state of vmStates)
+    assert.equal(pool.countVms(state), vms.filter((vm) => vm.state === state).length, state);
+  for (const template of new Set(vms.map(({ spec }) => spec.template))) {
+    const ofTemplate = vms.filter((vm) => vm.spec.template === template && vm.state !== "DELETED");
+    assert.equal(pool.countVmsOf(template), ofTemplate.length, `VMs of ${template}`);
+  }
+  const waiting = vms.filter((vm) => vm.state === "PENDING" && vm.spec.wanted !== "deleted").map(({ id }) => id);
+  assert.deepEqual([...pool.waiting].sort(), waiting.sort(), "VMs that wait");
+  const deleted = vms.filter((vm) => vm.state === "DELETED").map(({ id }) => id);
+  assert.deepEqual([...pool.deleted].sort(), deleted.sort(), "deleted VMs");
+}
+
+/** What the planners must leave behind: nothing that is on the way, or wanted gone, is left to itself. */
+export function checkPlanned(pool: Pool): void {
+  for (const vm of pool.vms.values()) {
+    const isCarried = vm.command !== undefined || vm.retryAtMs !== undefined;
+    if (vm.state === "PLACED" || vm.state === "DELETING" || kindUnderWay(vm.state) !== undefined) {
+      assert.ok(isCarried, `vms/${vm.id} is ${vm.state}, and nothing is under way`);
+    }
+    if (vm.spec.wanted === "deleted") {
+      assert.ok(vm.state === "DELETING" || vm.state === "DELETED", `vms/${vm.id} is ${vm.state}, and wanted deleted`);
+    }
+  }
+}
+
+function checkHost(pool: Pool, host: HostRecord): void {
+  const ledger = pool.ledger(host.id);
+  const recounted = new HostLedger();
+  recounted.setHost(host);
+  const contact = pool.contact(host.id);
+  if (contact !== undefined) recounted.setDisk(contact);
+  const vms = [...pool.vms.values()].filter((vm) => vm.host === host.id);
+  for (const vm of vms) recounted.addVm(vm, 1);
+  assert.deepEqual(ledger, recounted, `the ledger of hosts/${host.id}`);
+  assert.deepEqual([...pool.vmsOn(host.id)].sort(), vms.map(({ id }) => id).sort(), `VMs on hosts/${host.id}`);
+  assert.ok(vms.filter((vm) => vm.image.guestOs === "macos").length <= host.spec.limits.macosSlots, "macOS guests");
+  const cpuCount = vms.reduce((sum, vm) => sum + vm.resources.cpuCount, 0);
+  const memoryMib = vms.reduce((sum, vm) => sum + vm.resources.memoryMib, 0);
+  assert.ok(cpuCount <= ledger.cpuCapacity, `${cpuCount} CPUs on hosts/${host.id}`);
+  assert.ok(memoryMib <= ledger.memoryCapacityMib, `${memoryMib} MiB on hosts/${host.id}`);
+}
+
+function checkVm(pool: Pool, vm: VmRecord): void {
+  const isOnHost = vm.state !== "PENDING" && vm.state !== "DELETED" && vm.state !== "FAILED";
+  if (isOnHost) assert.ok(vm.host !== undefined && pool.hosts.has(vm.host), `vms/${vm.id} is ${vm.state} on no host`);
+  if (vm.host === undefined) {
+    assert.equal(vm.command, undefined, `vms/${vm.id} has a command and no host`);
+    assert.equal(vm.sight, undefined, `vms/${vm.id} is seen on no host`);
+  }
+  if (vm.command !== undefined) {
+    assert.ok(["SENT", "ACCEPTED", "RUNNING"].includes(vm.command.state), `vms/${vm.id} keeps an ended command`);
+    assert.ok(
+      !["RUNNING", "STOPPED", "SUSPENDED", "PAUSED", "FAILED"].includes(vm.state),
+      `vms/${vm.id} rests and acts`,
+    );
+  }
+  assert.equal(vm.timeline.at(-1)?.state, vm.state);
+}
