@@ -91,7 +91,8 @@ function createSource(view: PoolView, vm: VmRecord): NonNullable<wire.CreateActi
       return { $case: "hostVm", hostVm: source.vmName };
     case "clone": {
       const original = view.vms.get(source.vm);
-      if (original === undefined || original.state === "DELETED") {
+      // By then another VM may have the name.
+      if (original === undefined || original.uid !== source.uid || original.state === "DELETED") {
         return `vms/${source.vm}, of which this is a copy, has been deleted`;
       }
       return { $case: "hostVm", hostVm: original.sight?.id ?? hostVmName(original.uid, original.attempt) };

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { PoolView } from "../../../../server/pool/view.ts";
 import type { CommandKind, Readiness, VmImage, VmRecord } from "../../../../server/pool/vm.ts";
 import { writeCommand } from "../../../../server/sessions/command-messages.ts";
-import { asCatalogId, asCommandId, asTemplateId, asUid, asVmId, hostVmName } from "../../../../shared/ids.ts";
+import { asCatalogId, asCommandId, asHostId, asTemplateId, asUid, asVmId, hostVmName } from "../../../../shared/ids.ts";
 
 const uid = asUid("0123456789abcdef0123456789abcdef");
 const readiness: Readiness = { probe: { kind: "guest-tools" }, periodMs: 1000, timeoutMs: 300_000 };
@@ -55,7 +55,7 @@ describe("command messages", () => {
   it("cannot be made of a catalog that is gone, nor of a VM that is", () => {
     const sources: readonly VmImage["source"][] = [
       { kind: "catalog", catalog: asCatalogId("central"), catalogId: "ubuntu", version: "1" },
-      { kind: "clone", vm: asVmId("original") },
+      { kind: "clone", vm: asVmId("original"), uid, host: asHostId("mac-1") },
     ];
     for (const source of sources) {
       const impossible = write("create", { source });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { asCatalogId, asHostId, asVmId, hostVmName } from "../../../../shared/ids.ts";
+import { asCatalogId, asHostId, asTemplateId, asVmId, hostVmName } from "../../../../shared/ids.ts";
 import {
   type AgentClient,
   hostVmOf,
@@ -164,6 +164,23 @@ describe("sessions: commands", () => {
         apiKey: "",
       },
     });
+  });
+
+  it("fails a create whose catalog is gone when it would be sent again", async () => {
+    const catalog = asCatalogId("central");
+    await link.createCatalog("central");
+    await link.createTemplate("pulled", { kind: "catalog", catalog, catalogId: "ubuntu", version: "24.04" });
+    await link.createVm("build", "pulled");
+    await agent.nextCommand();
+    agent.close();
+    await until(async () => (await link.contact())?.isConnected === false, "the end of the session");
+    await link.engine.submit({ type: "template-delete", id: asTemplateId("pulled") });
+    await link.engine.submit({ type: "catalog-delete", id: catalog });
+    const again = link.agent();
+    await again.open();
+    const vm = await link.untilVm("build", "FAILED");
+    assert.equal(vm.failure?.reason, "SourceGone");
+    assert.ok(again.all("command").every(({ command }) => command.action?.$case !== "create"));
   });
 
   it("has a copy made of the VM that it is a copy of", async () => {
