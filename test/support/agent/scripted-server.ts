@@ -2,7 +2,7 @@
  * The server's half of the link, on a real grpc-js server in the test: it notes what each stream says and lets the test say
  * what it likes. By default it welcomes every agent with the next epoch and acknowledges everything.
  */
-import { Server, ServerCredentials, type ServerDuplexStream } from "@grpc/grpc-js";
+import { Server, ServerCredentials, type ServerDuplexStream, status } from "@grpc/grpc-js";
 import {
   AgentServiceService,
   type Command,
@@ -84,7 +84,7 @@ export class ScriptedStream {
 
   /** Breaks the stream with an error. */
   destroy(): void {
-    this.#call.destroy(new Error("broken by the test"));
+    this.#call.emit("error", { code: status.UNAVAILABLE, details: "broken by the test" });
   }
 
   pauseReading(): void {
