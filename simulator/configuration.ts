@@ -28,14 +28,16 @@ export class Configuration {
   /** @throws ServiceError the first of the operations' errors. */
   async apply(vm: Vm, operations: readonly ConfigurationOperation[]): Promise<void> {
     let firstError: unknown;
+    let isChanged = false;
     for (const operation of operations) {
       try {
         await this.#applyOne(vm, operation);
+        isChanged = true;
       } catch (error) {
         firstError ??= error;
       }
     }
-    this.#context.events.emit({ type: "vm-updated", vm });
+    if (isChanged) this.#context.events.emit({ type: "vm-updated", vm });
     if (firstError !== undefined) throw firstError;
   }
 

@@ -62,11 +62,21 @@ export class Jobs {
     this.#options.events.emit({ type: "job-deleted", job });
   }
 
-  /** As when the service starts anew. */
+  /** As when the service was killed before it had saved them. */
   forgetAll(): void {
     for (const timer of this.#silence.values()) timer.cancel();
     this.#silence.clear();
     this.#byId.clear();
+  }
+
+  /** As when the service starts anew and finds jobs that were under way. */
+  failRunning(): void {
+    for (const job of this.#byId.values()) {
+      this.update(job, () => {
+        job.state = "failed";
+        job.error = "Service crashed or was restarted";
+      });
+    }
   }
 
   #watch(job: Job): void {

@@ -1,6 +1,8 @@
 /** What is true of a simulated Mac from the start: its options, with every default filled in. */
+import { assert } from "../shared/assert.ts";
 import type { Architecture, CatalogManifest } from "./catalog.ts";
 import { type Delays, noDelays, realisticDelays, type Verb } from "./delays.ts";
+import { macIndexMax } from "./guest/guest-address.ts";
 import type { VmDescription } from "./vm.ts";
 
 export type ServiceVersion = "1.0.4" | "1.0.5";
@@ -68,6 +70,7 @@ export const vmHome = "/Users/ci/Parallels";
 
 export function resolveFacts(options: MacOptions): MacFacts {
   const index = options.index ?? 0;
+  assert(Number.isInteger(index) && index >= 0 && index <= macIndexMax, `a Mac's index is 0 to ${macIndexMax}`);
   const architecture = options.architecture ?? "arm64";
   const base = options.instant === true ? noDelays : realisticDelays;
   return {

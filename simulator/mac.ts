@@ -6,7 +6,6 @@
  */
 import { type Clock, sleep } from "../shared/clock.ts";
 import { Configuration, type ConfigurationOperation } from "./configuration.ts";
-import type { Verb } from "./delays.ts";
 import { type CommandResult, Executor } from "./executor.ts";
 import { Faults } from "./faults.ts";
 import { createTableGuests } from "./guest/command-table.ts";
@@ -26,6 +25,9 @@ import { type RegisterRequest, Registration } from "./registration.ts";
 import { prlctlFailed, type ServiceError, serviceFailed, stateForbids, vmUnknown } from "./service-error.ts";
 import type { Vm } from "./vm.ts";
 import { VmShelf } from "./vm-shelf.ts";
+
+/** What a restart of the service does to its jobs. */
+export type RestartedJobs = "forgotten" | "failed";
 
 /** Five minutes, as the real service. */
 const defaultJobSilenceMs = 300_000;
@@ -93,27 +95,27 @@ export class SimulatedMac {
    * One VM by id or name.
    * @throws ServiceError if there is none, but only after a long look.
    */
-  async findVm(idOrName: string, verb: Verb = "get"): Promise<Vm> {
-    if (verb === "get" || verb === "status") await this.faults.pass(verb);
-    const vm = this.#context.vms.find(idOrName);
-    if (vm !== undefined) return vm;
-    const lookMs = this.faults.draw("unknownVm");
-    if (lookMs > 0) await sleep(this.clock, lookMs);
-    const late = this.#context.vms.find(idOrName);
-    if (late === undefined) throw vmUnknown();
-    return late;
+  async findVm(idOrName: string): Promise<Vm> {
+    await this.faults.pass("get");
+    return this.#find(idOrName);
+  }
+
+  /** As `findVm`, by asking Parallels Desktop itself. */
+  async readStatus(idOrName: string): Promise<Vm> {
+    await this.faults.pass("status");
+    return this.#find(idOrName);
   }
 
   /** @throws ServiceError */
   async changeState(idOrName: string, verb: PowerVerb, force = false): Promise<Vm> {
-    const vm = await this.findVm(idOrName, verb);
+    const vm = await this.#find(idOrName);
     await this.#power.change(vm, verb, force);
     return vm;
   }
 
   /** @param force stops the VM first if need be. @throws ServiceError */
   async deleteVm(idOrName: string, force: boolean): Promise<void> {
-    const vm = await this.findVm(idOrName, "delete");
+    const vm = await this.#find(idOrName);
     const isOff = vm.state === "stopped" || vm.state === "invalid";
     if (!isOff && !force) throw stateForbids("VM is not stopped");
     if (!isOff) await this.#power.change(vm, "stop", true);
@@ -128,7 +130,7 @@ export class SimulatedMac {
    * @throws ServiceError
    */
   async cloneVm(idOrName: string, name: string): Promise<Vm> {
-    const source = await this.findVm(idOrName, "clone");
+    const source = await this.#find(idOrName);
     if (source.isPoweredOn) throw isRunning("clone");
     requireDisk(this.#context, source.diskMib);
     await this.faults.pass("clone");
@@ -146,12 +148,12 @@ export class SimulatedMac {
 
   /** @throws ServiceError the first of the operations' errors. */
   async configureVm(idOrName: string, operations: readonly ConfigurationOperation[]): Promise<void> {
-    await this.#configuration.apply(await this.findVm(idOrName, "configure"), operations);
+    await this.#configuration.apply(await this.#find(idOrName), operations);
   }
 
   /** @throws ServiceError unless the VM is stopped. */
   async renameVm(idOrName: string, name: string, description = ""): Promise<Vm> {
-    const vm = await this.findVm(idOrName, "rename");
+    const vm = await this.#find(idOrName);
     if (vm.state !== "stopped") throw stateForbids("VM is not stopped");
     await this.faults.pass("rename");
     const other = this.#context.vms.find(name);
@@ -169,7 +171,7 @@ export class SimulatedMac {
 
   /** @throws ServiceError */
   async unregisterVm(idOrName: string): Promise<void> {
-    await this.#registration.unregister(await this.findVm(idOrName, "unregister"));
+    await this.#registration.unregister(await this.#find(idOrName));
   }
 
   /** @param command one line for the guest's shell. @throws ServiceError unless the VM runs. */
@@ -178,7 +180,7 @@ export class SimulatedMac {
     command: string,
     variables: Readonly<Record<string, string>> = {},
   ): Promise<CommandResult> {
-    return this.#executor.execute(await this.findVm(idOrName, "execute"), command, variables);
+    return this.#executor.execute(await this.#find(idOrName), command, variables);
   }
 
   /** Begins a pull under the caller's job id or one of its own; the same id again is the same job. */
@@ -248,11 +250,15 @@ export class SimulatedMac {
     this.events.emit({ type: "service-up" });
   }
 
-  /** The service starts anew: its jobs are forgotten and their pulls end; VMs and what `prlctl` does go on. */
-  restartService(): void {
+  /**
+   * The service starts anew: its pulls end; VMs and what `prlctl` does go on. Its jobs are forgotten, as when it was killed
+   * before it had saved them; or those under way are failed, as when it finds them again.
+   */
+  restartService(jobs: RestartedJobs = "forgotten"): void {
     this.#context.condition.serviceStarts += 1;
     this.#wasLicensedAtStart = this.licence === "valid";
-    this.jobs.forgetAll();
+    if (jobs === "forgotten") this.jobs.forgetAll();
+    else this.jobs.failRunning();
     this.events.emit({ type: "service-restarted" });
   }
 
@@ -261,6 +267,17 @@ export class SimulatedMac {
     this.jobs.forgetAll();
     this.#context.condition.serviceStarts += 1;
     await this.#context.guests.close();
+  }
+
+  /** Looks again, for long, before it denies a VM: every call that names one does. */
+  async #find(idOrName: string): Promise<Vm> {
+    const vm = this.#context.vms.find(idOrName);
+    if (vm !== undefined) return vm;
+    const lookMs = this.faults.draw("unknownVm");
+    if (lookMs > 0) await sleep(this.clock, lookMs);
+    const late = this.#context.vms.find(idOrName);
+    if (late === undefined) throw vmUnknown();
+    return late;
   }
 }
 

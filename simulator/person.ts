@@ -17,13 +17,13 @@ export class Person {
     this.#power = power;
   }
 
+  /** One that is described as running has booted long ago. */
   createVm(description: VmDescription): Vm {
     const { state, ...rest } = description;
     const vm = this.#context.vms.add(rest);
     this.#context.events.emit({ type: "vm-added", vm });
     if (state === "invalid") this.#power.setState(vm, "invalid");
-    if (state === "running") this.startVm(vm.id);
-    if (state === "paused" || state === "suspended") this.#power.settle(vm, state);
+    if (state === "running" || state === "paused" || state === "suspended") this.#power.settle(vm, state, 0);
     return vm;
   }
 

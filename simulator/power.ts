@@ -7,7 +7,7 @@
 import { guestAddress } from "./guest/guest-address.ts";
 import type { Guest } from "./guest/guest-world.ts";
 import type { MacContext } from "./mac-context.ts";
-import { type PowerVerb, powerRules } from "./power-rules.ts";
+import { type PowerRule, type PowerVerb, powerRules } from "./power-rules.ts";
 import { prlctlFailed, stateForbids } from "./service-error.ts";
 import type { Vm, VmState } from "./vm.ts";
 
@@ -41,12 +41,16 @@ export class Power {
     this.settle(vm, rule.reached);
   }
 
-  /** Brings a VM into a lasting state, however it got there, with all that follows. */
-  settle(vm: Vm, state: "running" | "stopped" | "paused" | "suspended"): void {
-    const hadGuest = vm.address !== "";
-    if (state === "running" && (vm.state !== "resuming" || !hadGuest)) this.#boot(vm);
+  /**
+   * Brings a VM into a lasting state, however it got there, with all that follows.
+   * @param bootMs until its guest has an address, if it is switched on.
+   */
+  settle(vm: Vm, state: PowerRule["reached"], bootMs = this.#context.faults.draw("boot")): void {
+    // From a pause the guest goes on as it was; from anywhere else it boots.
+    const boots = state === "running" && !(vm.state === "resuming" && vm.address !== "");
     if (state === "stopped" || state === "suspended") this.#shutDown(vm);
     this.setState(vm, state);
+    if (boots) this.#boot(vm, bootMs);
     this.#tellWholeVm(vm);
   }
 
@@ -83,7 +87,7 @@ export class Power {
     if (vm.isMacosGuest && this.#macosGuestsOn() >= this.#context.facts.macosGuestMax) {
       throw prlctlFailed(
         `Failed to ${verb} the VM: The number of virtual machines exceeds the limit. ` +
-          "The maximum supported number of active macOS virtual machines has been reached.",
+          "The maximum supported number of active virtual machines has been reached.",
         "macos-limit",
       );
     }
@@ -95,13 +99,12 @@ export class Power {
     return count;
   }
 
-  #boot(vm: Vm): void {
-    const { clock, faults } = this.#context;
+  #boot(vm: Vm, bootMs: number): void {
+    const { clock } = this.#context;
     this.#shutDown(vm);
     vm.bootCount += 1;
     vm.runningSinceMs = clock.monotonicMs();
     const boot = vm.bootCount;
-    const bootMs = faults.draw("boot");
     if (bootMs <= 0) this.#arrive(vm, boot);
     else clock.after(bootMs, () => this.#arrive(vm, boot));
   }

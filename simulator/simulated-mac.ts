@@ -8,7 +8,7 @@ import { createTableGuests } from "./guest/command-table.ts";
 import { createRealGuests } from "./guest/real-guests.ts";
 import { Credentials } from "./http/credentials.ts";
 import { MacServer } from "./http/mac-server.ts";
-import { SimulatedMac } from "./mac.ts";
+import { type RestartedJobs, SimulatedMac } from "./mac.ts";
 import type { MacOptions } from "./mac-facts.ts";
 import { createRandom, deriveSeed } from "./random.ts";
 
@@ -38,8 +38,10 @@ export interface RunningMac {
   readonly rootPassword: string;
   /** The model, with its knobs. */
   readonly mac: SimulatedMac;
-  /** The service starts anew: connections are cut, tokens void, jobs forgotten; VMs run on. */
-  restart(): Promise<void>;
+  /** The service starts anew: connections are cut, tokens void, jobs forgotten (or failed); VMs run on. */
+  restart(jobs?: RestartedJobs): Promise<void>;
+  /** Every token is void from now on, as if it had expired; API keys stay good. */
+  voidTokens(): void;
   /** Nobody answers on the port until `comeBack`. */
   goDown(): Promise<void>;
   /** Answers again, with all that it knew. */
@@ -70,7 +72,7 @@ export async function startSimulatedMac(options: SimulatedMacOptions = {}): Prom
     apiKey: `KEY_${random.hex(8)}:${random.hex(32)}`,
     rootPassword,
   });
-  const server = new MacServer({ mac, credentials, port: options.port ?? 0, log });
+  const server = new MacServer({ mac, credentials, port: options.port ?? 0, random, log });
   await server.open();
   log.info({ host: mac.facts.name, url: server.url }, "simulated mac serves");
 
@@ -79,10 +81,11 @@ export async function startSimulatedMac(options: SimulatedMacOptions = {}): Prom
     apiKey: credentials.encodedApiKey,
     rootPassword,
     mac,
-    async restart() {
+    voidTokens: () => credentials.voidTokens(),
+    async restart(jobs) {
       await server.shut();
       credentials.voidTokens();
-      mac.restartService();
+      mac.restartService(jobs);
       await server.open();
     },
     async goDown() {

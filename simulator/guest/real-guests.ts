@@ -22,8 +22,10 @@ export function createRealGuests(options: RealGuestsOptions): GuestWorld {
   return new RealGuests(options);
 }
 
-/** What a connection to a guest is told before it is closed. */
+/** What a connection to a guest is told. */
 const greeting = "simulated guest\r\n";
+/** At once, for each port of a guest. */
+const connectionCountMax = 100;
 
 class RealGuests implements GuestWorld {
   readonly #options: RealGuestsOptions;
@@ -99,6 +101,7 @@ function listen(address: string, port: number): Listener {
     socket.on("error", () => {});
     socket.write(greeting);
   });
+  server.maxConnections = connectionCountMax;
   const opened = new Promise<Error | undefined>((resolve) => {
     server.once("error", resolve);
     server.listen(port, address, () => resolve(undefined));

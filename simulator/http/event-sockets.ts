@@ -9,6 +9,7 @@ import { type WebSocket, WebSocketServer } from "ws";
 import type { Cancellable } from "../../shared/clock.ts";
 import type { SimulatedMac } from "../mac.ts";
 import type { MacEvent } from "../mac-events.ts";
+import type { Random } from "../random.ts";
 import { isFields, text } from "./fields.ts";
 import { type EventContent, type EventType, eventTypes, toEnvelope, toEventContent } from "./wire-event.ts";
 
@@ -23,13 +24,15 @@ const messageSizeMax = 64 * 1_024;
 
 export class EventSockets {
   readonly #mac: SimulatedMac;
+  readonly #random: Random;
   // Pings of the other side are answered here, so that a silent service can leave them unanswered.
   readonly #server = new WebSocketServer({ noServer: true, autoPong: false, maxPayload: messageSizeMax });
   readonly #listeners = new Set<EventListener>();
   readonly #unsubscribe: () => void;
 
-  constructor(mac: SimulatedMac) {
+  constructor(mac: SimulatedMac, random: Random) {
     this.#mac = mac;
+    this.#random = random;
     this.#unsubscribe = mac.events.subscribe((event) => this.#tell(event));
   }
 
@@ -42,7 +45,11 @@ export class EventSockets {
     const asked = new URL(request.url ?? "/", "http://localhost").searchParams.get("event_types") ?? "";
     const types = eventTypes.filter((type) => asked.split(",").includes(type));
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
-      const listener = new EventListener(webSocket, this.#mac, new Set([...types, "global"]));
+      const listener = new EventListener(webSocket, {
+        mac: this.#mac,
+        random: this.#random,
+        types: new Set([...types, "global"]),
+      });
       this.#listeners.add(listener);
       webSocket.on("close", () => {
         listener.close();
@@ -71,9 +78,16 @@ export class EventSockets {
   }
 }
 
+interface EventListenerOptions {
+  readonly mac: SimulatedMac;
+  readonly random: Random;
+  readonly types: ReadonlySet<EventType>;
+}
+
 class EventListener {
   readonly #socket: WebSocket;
   readonly #mac: SimulatedMac;
+  readonly #random: Random;
   readonly #types: ReadonlySet<EventType>;
   readonly #clientId: string;
   #queue: string[] = [];
@@ -81,11 +95,12 @@ class EventListener {
   #ping: Cancellable | undefined;
   #pongLimit: Cancellable | undefined;
 
-  constructor(socket: WebSocket, mac: SimulatedMac, types: ReadonlySet<EventType>) {
+  constructor(socket: WebSocket, { mac, random, types }: EventListenerOptions) {
     this.#socket = socket;
     this.#mac = mac;
+    this.#random = random;
     this.#types = types;
-    this.#clientId = mac.random.uuid();
+    this.#clientId = random.uuid();
     socket.on("message", (data: Buffer) => this.#answer(data.toString()));
     socket.on("ping", (data) => {
       if (!this.#isSilent) socket.pong(data);
@@ -107,7 +122,7 @@ class EventListener {
 
   push(content: EventContent): void {
     if (this.#isSilent || !this.#types.has(content.eventType)) return;
-    this.#queue.push(toEnvelope(content, { id: this.#mac.random.uuid(), wallMs: this.#mac.clock.wallMs() }));
+    this.#queue.push(this.#wrap(content));
     if (this.#queue.length > queueLengthMax) this.#queue.shift();
     if (this.#flush !== undefined) return;
     const flushMs = this.#mac.faults.draw("eventFlush");
@@ -122,6 +137,10 @@ class EventListener {
 
   get #isSilent(): boolean {
     return this.#mac.faults.areEventsSilent;
+  }
+
+  #wrap(content: EventContent): string {
+    return toEnvelope(content, { id: this.#random.uuid(), wallMs: this.#mac.clock.wallMs() });
   }
 
   #write(): void {
@@ -149,7 +168,7 @@ class EventListener {
     if (!isFields(fields) || fields["event_type"] !== "health" || fields["message"] !== "ping") return;
     if (this.#isSilent) return;
     const pong: EventContent = { eventType: "health", message: "pong", refId: text(fields, "id") };
-    this.#socket.send(toEnvelope(pong, { id: this.#mac.random.uuid(), wallMs: this.#mac.clock.wallMs() }));
+    this.#socket.send(this.#wrap(pong));
   }
 }
 

@@ -81,6 +81,16 @@ function createJobRoutes(mac: SimulatedMac): readonly Route[] {
     },
     {
       method: "DELETE",
+      path: "/jobs/cleanup",
+      access: "user",
+      handle: async () => {
+        await mac.faults.pass("jobs");
+        for (const job of mac.jobs.all()) if (job.isEnded) mac.jobs.remove(job);
+        return { status: 200 };
+      },
+    },
+    {
+      method: "DELETE",
       path: "/jobs/{id}",
       access: "user",
       handle: async (call) => {
@@ -94,7 +104,7 @@ function createJobRoutes(mac: SimulatedMac): readonly Route[] {
 
 function findJob(mac: SimulatedMac, id: string) {
   const job = mac.jobs.find(id);
-  if (job === undefined) throw serviceFailed(404, `job ${id} not found`);
+  if (job === undefined) throw serviceFailed(404, "job not found");
   return job;
 }
 

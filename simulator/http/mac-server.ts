@@ -7,6 +7,7 @@ import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Logger } from "../../shared/log.ts";
 import type { SimulatedMac } from "../mac.ts";
+import type { Random } from "../random.ts";
 import { ServiceError } from "../service-error.ts";
 import { createCreateRoutes } from "./create-routes.ts";
 import type { Credentials } from "./credentials.ts";
@@ -23,12 +24,16 @@ import { createVmRoutes } from "./vm-routes.ts";
 const listenAddress = "127.0.0.1";
 const idleLimitMs = 60_000;
 const headersLimitMs = 30_000;
+/** Connections at once; an agent needs a handful. */
+const connectionCountMax = 1_000;
 
 export interface MacServerOptions {
   readonly mac: SimulatedMac;
   readonly credentials: Credentials;
   /** 0 picks a free one, which is kept from then on. */
   readonly port: number;
+  /** For the ids of messages. */
+  readonly random: Random;
   readonly log: Logger;
 }
 
@@ -44,7 +49,7 @@ export class MacServer {
     const { mac, credentials } = options;
     this.#options = options;
     this.#port = options.port;
-    this.#eventSockets = new EventSockets(mac);
+    this.#eventSockets = new EventSockets(mac, options.random);
     this.#router = new Router([
       ...createTokenRoutes(credentials),
       ...createHostRoutes(mac),
@@ -68,6 +73,7 @@ export class MacServer {
     server.keepAliveTimeout = idleLimitMs;
     server.headersTimeout = headersLimitMs;
     server.requestTimeout = 0;
+    server.maxConnections = connectionCountMax;
     server.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
     server.on("connection", (socket) => {
       this.#sockets.add(socket);
@@ -129,7 +135,8 @@ export class MacServer {
       if (error instanceof ServiceError) {
         return errorAnswer(error.status, error.message, route.errors, mac.clock.wallMs());
       }
-      log.error({ err: error, path: route.path }, "simulated service failed");
+      // A caller who went away while it spoke is no failure.
+      if (!request.destroyed) log.error({ err: error, path: route.path }, "simulated service failed");
       return errorAnswer(500, "internal server error");
     }
   }

@@ -34,7 +34,7 @@ function createReadRoutes(mac: SimulatedMac): readonly Route[] {
       path: "/machines/{id}/status",
       access: "caller",
       handle: async (call) => {
-        const vm = await mac.findVm(param(call, "id"), "status");
+        const vm = await mac.readStatus(param(call, "id"));
         const ip = vm.address === "" ? "-" : vm.address;
         return { status: 200, body: { id: vm.id, status: vm.state, ip_configured: ip } };
       },

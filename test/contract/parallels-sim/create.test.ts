@@ -53,6 +53,7 @@ describe("the local API's creates", () => {
     assert.equal((await service.call("GET", "/api/v1/jobs", { headers })).json.length, 1);
     assert.equal((await service.call("DELETE", `/api/v1/jobs/${json.id}`, { headers })).status, 204);
     assert.equal((await read()).status, 404);
+    assert.equal((await service.call("DELETE", "/api/v1/jobs/cleanup", { headers })).status, 200);
   });
 
   it("with both headers the caller chooses the job's id, and the same id again makes no second VM", async () => {

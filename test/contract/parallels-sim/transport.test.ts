@@ -86,6 +86,14 @@ describe("the local API's transport and credentials", () => {
     assert.equal((await service.call("GET", "/api/v1/machines", { headers })).status, 401);
   });
 
+  it("a token that was voided is refused, and a new one is good", async () => {
+    const service = await startService();
+    const headers = await service.logIn();
+    service.running.voidTokens();
+    assert.equal((await service.call("GET", "/api/v1/jobs", { headers })).status, 401);
+    assert.equal((await service.call("GET", "/api/v1/jobs", { headers: await service.logIn() })).status, 200);
+  });
+
   it("a restart voids every token and forgets jobs, and the API key stays good", async () => {
     const service = await startService({ vms: [{ name: "one", state: "running" }] });
     const headers = await service.logIn();

@@ -70,7 +70,8 @@ describe("commands in simulated guests", () => {
   });
 
   it("fail while the guest boots", async () => {
-    const { mac, clock } = buildMac({ vms: [{ name: "one", state: "running" }], delays: { boot: [8_000, 8_000] } });
+    const { mac, clock } = buildMac({ vms: [{ name: "one" }], delays: { boot: [8_000, 8_000] } });
+    await mac.changeState("one", "start");
     const early = await mac.execute("one", "true");
     assert.equal(early.exitCode, 255);
     assert.match(early.stderr, /finished booting/);

@@ -10,6 +10,12 @@ describe("a simulated Mac's VMs", () => {
     assert.equal((await mac.findVm(vm?.id.toUpperCase() ?? "")).name, "Golden");
   });
 
+  it("those that ran before the story begins have booted", async () => {
+    const { mac } = buildMac({ vms: [{ name: "one", state: "running" }], delays: { boot: [8_000, 8_000] } });
+    await settle();
+    assert.notEqual(mac.person.vm("one").address, "");
+  });
+
   it("an unknown one is denied only after five seconds", async () => {
     const { mac, clock } = buildMac({ delays: { unknownVm: [5_000, 5_000] } });
     let isDenied = false;

@@ -137,6 +137,20 @@ describe("a simulated pull", () => {
     assert.notEqual(await mac.beginCreate(buildPull(), "job-1"), job);
   });
 
+  it("a restart that finds its jobs again fails those under way, and keeps those that ended", async () => {
+    const { mac, clock } = buildMac({ catalog: [macosManifest], delays: { download: [60_000, 60_000] } });
+    const ended = await mac.beginCreate(buildPull({ name: "a" }));
+    await clock.advance(60_000);
+    mac.faults.slow("unpack", 60_000);
+    const running = await mac.beginCreate(buildPull({ name: "b" }));
+    await clock.advance(1_000);
+    mac.restartService("failed");
+    assert.deepEqual([ended.state, running.state], ["completed", "failed"]);
+    assert.equal(running.error, "Service crashed or was restarted");
+    await clock.advance(120_000);
+    assert.equal(mac.vms.length, 1);
+  });
+
   it("a failing download leaves neither VM nor image", async () => {
     const { mac } = buildMac({ catalog: [macosManifest] });
     mac.faults.fail("download", { error: "connection reset by peer" });
