@@ -8,6 +8,7 @@ import { registerCatalog } from "./catalog.ts";
 import { registerCompletion } from "./completion.ts";
 import { connectionOptions } from "./connection.ts";
 import { registerContext } from "./context.ts";
+import { registerDemo } from "./demo.ts";
 import { applyEnvironment } from "./environment.ts";
 import { registerHost } from "./host.ts";
 import { registerPool } from "./pool.ts";
@@ -29,6 +30,7 @@ const otherNouns: readonly Register[] = [
   registerServer,
   registerAgent,
   registerSimulate,
+  registerDemo,
   registerContext,
   registerCompletion,
 ];

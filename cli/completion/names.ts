@@ -3,6 +3,7 @@ import { createClient, type Transport } from "@connectrpc/connect";
 import { CatalogService } from "../../shared/gen/es/meridian/v1/catalog_service_pb.ts";
 import { HostService } from "../../shared/gen/es/meridian/v1/host_service_pb.ts";
 import { TemplateService } from "../../shared/gen/es/meridian/v1/template_service_pb.ts";
+import { VmStatus_State } from "../../shared/gen/es/meridian/v1/vm_pb.ts";
 import { VmService } from "../../shared/gen/es/meridian/v1/vm_service_pb.ts";
 import { openTransport, resolveConnection } from "../connection.ts";
 import { contextFilePath, readContextFile } from "../context-file.ts";
@@ -21,7 +22,9 @@ const request = { pageSize: namesMax };
 const sources = {
   vm: async (transport: Transport) => {
     const { vms } = await createClient(VmService, transport).listVms(request);
-    return vms.map((vm) => ({ text: shortName(vm.name), description: vmState(vm) }));
+    return vms
+      .filter(({ status }) => status?.state !== VmStatus_State.DELETED)
+      .map((vm) => ({ text: shortName(vm.name), description: vmState(vm) }));
   },
   host: async (transport: Transport) => {
     const { hosts } = await createClient(HostService, transport).listHosts(request);

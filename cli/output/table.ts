@@ -34,7 +34,8 @@ export function renderTable<Row>(
   const wanted = columns.map(({ title }, index) =>
     cells.reduce((most, row) => Math.max(most, widthOf(row[index] ?? "")), widthOf(title)),
   );
-  const widths = shrink(wanted, width - indent - gap.length * (columns.length - 1));
+  const isNumber = columns.map(({ align }) => align === "right");
+  const widths = shrink(wanted, isNumber, width - indent - gap.length * (columns.length - 1));
   const line = (texts: readonly string[], tone: (index: number) => Tone): string => {
     const parts = columns.map(({ align }, index) => {
       const columnWidth = widths[index] ?? 0;
@@ -53,14 +54,17 @@ export function renderTable<Row>(
 }
 
 /** Takes from the widest column, one character at a time, until all fit or none can give more. */
-function shrink(wanted: readonly number[], available: number): readonly number[] {
+function shrink(wanted: readonly number[], isNumber: readonly boolean[], available: number): readonly number[] {
   const widths = [...wanted];
   let excess = widths.reduce((sum, width) => sum + width, 0) - available;
   while (excess > 0 && Number.isFinite(excess)) {
-    const widest = widths.indexOf(Math.max(...widths));
-    const width = widths[widest] ?? 0;
-    if (width <= columnMin) break;
-    widths[widest] = width - 1;
+    // Half a number misleads where half a word does not, so numbers stay whole.
+    const widest = widths.reduce((best, width, index) => {
+      const canGive = isNumber[index] !== true && width > columnMin;
+      return canGive && (best === -1 || width > (widths[best] ?? 0)) ? index : best;
+    }, -1);
+    if (widest === -1) break;
+    widths[widest] = (widths[widest] ?? 0) - 1;
     excess -= 1;
   }
   return widths;

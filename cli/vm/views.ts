@@ -54,14 +54,27 @@ export function vmColumns(nowMs: number, isWide: boolean): readonly Column<Vm>[]
 export function vmSentence({ status }: Vm): string {
   const progress = status?.progress;
   const message = status?.message || status?.failure?.message || "";
-  if (progress === undefined || (progress.step === "" && progress.message === "")) return message;
-  return formatProgress(progress);
+  if (progress === undefined || !statesOnTheWay.has(status?.state ?? VmStatus_State.UNSPECIFIED)) return message;
+  return progress.step === "" && progress.message === "" ? message : formatProgress(progress);
 }
+
+/** Elsewhere, what is left of a step's progress is history. */
+const statesOnTheWay: ReadonlySet<VmStatus_State> = new Set([
+  VmStatus_State.PLACED,
+  VmStatus_State.CREATING,
+  VmStatus_State.STARTING,
+  VmStatus_State.STOPPING,
+  VmStatus_State.SUSPENDING,
+  VmStatus_State.PAUSING,
+  VmStatus_State.RESUMING,
+  VmStatus_State.DELETING,
+]);
 
 /** Such as "download 42%, 1m10s left". */
 export function formatProgress({ step, message, percent, eta }: VmProgress): string {
   const left = eta === undefined ? "" : `, ${formatDuration(durationMs(eta))} left`;
-  return `${message || step} ${Math.floor(percent)}%${left}`;
+  // Many steps never say how far they are; 0% would look as if they hung.
+  return `${message || step}${percent > 0 ? ` ${Math.floor(percent)}%` : ""}${left}`;
 }
 
 export function vmDetail(session: Session, vm: Vm): string {

@@ -51,7 +51,7 @@ export async function waitForVms(
     doneCount += 1;
     line.clear();
     options.onDone(vm);
-    if (names.length > 1 && doneCount < names.length) line.show(`${doneCount} of ${names.length} VMs are there`);
+    if (names.length > 1 && doneCount < names.length) showCount(session, line, `${doneCount} of ${names.length} done`);
     return vm;
   });
   over.abort();
@@ -79,7 +79,7 @@ async function follow(
   const [name] = names;
   if (name === undefined) return;
   if (names.length > 1) {
-    line.show(`0 of ${names.length} VMs are there`);
+    showCount(session, line, `0 of ${names.length} done`);
     return;
   }
   const { isTerminal } = session.terminal.stderr;
@@ -87,6 +87,11 @@ async function follow(
     if (!over.aborted) line.show(progressText(vm, isTerminal));
   };
   await followVm(session, name, show, AbortSignal.any([over, session.terminal.interrupted]));
+}
+
+/** A count that changes is of use on a terminal only; elsewhere the finished VMs' own lines say as much. */
+function showCount(session: Session, line: ProgressLine, text: string): void {
+  if (session.terminal.stderr.isTerminal) line.show(text);
 }
 
 async function waitForVm(session: Session, name: string, { states, timeoutMs }: WaitOptions): Promise<Vm> {
