@@ -142,7 +142,7 @@ describe("the agent, against a server over real gRPC", () => {
       second.hello?.commands.map(({ commandId, state }) => [commandId, state]),
       [[command.id, STATE_SUCCEEDED]],
     );
-    server.behave({ acknowledges: true });
+    server.behave({ settings: { heartbeatPeriodMs: 100 } });
     second.destroy();
     const third = await connected(3);
     assert.equal(third.hello?.commands.length, 1);
