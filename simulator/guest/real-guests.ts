@@ -2,11 +2,11 @@
  * Guests with an inside: they listen on real ports at their own addresses while they run, and run commands for real, each
  * VM in a scratch folder of its own. What a guest does not have (ports, or commands) is answered as without an inside.
  */
-import { createServer, type Server, type Socket } from "node:net";
 import type { Clock } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/log.ts";
 import { createTableGuests } from "./command-table.ts";
 import type { CommandOutcome, Guest, GuestWorld } from "./guest-world.ts";
+import { Listener } from "./listener.ts";
 import { Scratch } from "./scratch.ts";
 
 export interface RealGuestsOptions {
@@ -22,14 +22,10 @@ export function createRealGuests(options: RealGuestsOptions): GuestWorld {
   return new RealGuests(options);
 }
 
-/** What a connection to a guest is told. */
-const greeting = "simulated guest\r\n";
-/** At once, for each port of a guest. */
-const connectionCountMax = 100;
-
 class RealGuests implements GuestWorld {
   readonly #options: RealGuestsOptions;
   readonly #table: GuestWorld;
+  /** Of each VM that has booted, open or closed: the next boot waits until the port is free. */
   readonly #listening = new Map<string, readonly Listener[]>();
   /** Of each VM that ran a command. */
   readonly #scratches = new Map<string, Scratch>();
@@ -41,8 +37,11 @@ class RealGuests implements GuestWorld {
   }
 
   async boot(guest: Guest): Promise<void> {
+    const earlier = this.#listening.get(guest.vmId) ?? [];
     this.shutDown(guest.vmId);
-    const listeners = this.#options.ports.map((port) => listen(guest.address, port));
+    const listeners = this.#options.ports.map(
+      (port, at) => new Listener({ address: guest.address, port, after: earlier[at]?.ended }),
+    );
     this.#listening.set(guest.vmId, listeners);
     const failures = (await Promise.all(listeners.map((listener) => listener.opened))).filter(
       (error) => error !== undefined,
@@ -54,12 +53,12 @@ class RealGuests implements GuestWorld {
 
   shutDown(vmId: string): void {
     for (const listener of this.#listening.get(vmId) ?? []) listener.close();
-    this.#listening.delete(vmId);
     this.#scratches.get(vmId)?.killAll();
   }
 
   remove(vmId: string): void {
     this.shutDown(vmId);
+    this.#listening.delete(vmId);
     const scratch = this.#scratches.get(vmId);
     if (scratch === undefined) return;
     this.#scratches.delete(vmId);
@@ -85,32 +84,4 @@ class RealGuests implements GuestWorld {
     for (const vmId of this.#scratches.keys()) this.remove(vmId);
     await Promise.all(this.#removals);
   }
-}
-
-interface Listener {
-  /** Resolves with the error if the port cannot be had. */
-  readonly opened: Promise<Error | undefined>;
-  close(): void;
-}
-
-function listen(address: string, port: number): Listener {
-  const sockets = new Set<Socket>();
-  const server: Server = createServer((socket) => {
-    sockets.add(socket);
-    socket.on("close", () => sockets.delete(socket));
-    socket.on("error", () => {});
-    socket.write(greeting);
-  });
-  server.maxConnections = connectionCountMax;
-  const opened = new Promise<Error | undefined>((resolve) => {
-    server.once("error", resolve);
-    server.listen(port, address, () => resolve(undefined));
-  });
-  return {
-    opened,
-    close() {
-      server.close();
-      for (const socket of sockets) socket.destroy();
-    },
-  };
 }

@@ -12,7 +12,7 @@ export class Scratch {
 
   async run(commandLine: string, signal: AbortSignal): Promise<CommandOutcome> {
     const ends = AbortSignal.any([signal, this.#power.signal]);
-    const run = runShell(commandLine, { folder: await this.#folder, signal: ends });
+    const run = this.#folder.then((folder) => runShell(commandLine, { folder, signal: ends }));
     this.#running.add(run);
     try {
       return await run;

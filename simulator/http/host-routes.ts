@@ -1,4 +1,5 @@
 /** The routes about the Mac itself: health, hardware, disk, licence, jobs and cached images. */
+import type { Job } from "../job.ts";
 import type { SimulatedMac } from "../mac.ts";
 import { serviceFailed } from "../service-error.ts";
 import { param, type Route } from "./route.ts";
@@ -102,7 +103,7 @@ function createJobRoutes(mac: SimulatedMac): readonly Route[] {
   ];
 }
 
-function findJob(mac: SimulatedMac, id: string) {
+function findJob(mac: SimulatedMac, id: string): Job {
   const job = mac.jobs.find(id);
   if (job === undefined) throw serviceFailed(404, "job not found");
   return job;

@@ -1,4 +1,5 @@
 /** The routes of VMs: reading them, and everything but their states and their making. Every `{id}` is an id or a name. */
+import type { ConfigurationOperation } from "../configuration.ts";
 import type { SimulatedMac } from "../mac.ts";
 import { bodyInvalid, serviceFailed } from "../service-error.ts";
 import { success } from "./error-bodies.ts";
@@ -148,7 +149,8 @@ const knownGroups = new Set([
 /** Groups of which an operation must have a value. */
 const valuedGroups = new Set(["cpu", "memory", "boot-order", "efi-secure-boot", "time", "device", "shared-folder"]);
 
-function readOperations(fields: Fields) {
+/** @throws ServiceError */
+function readOperations(fields: Fields): readonly ConfigurationOperation[] {
   const operations = list(fields, "operations").map((operation) => ({
     group: text(operation, "group"),
     operation: text(operation, "operation"),

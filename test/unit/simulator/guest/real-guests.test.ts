@@ -38,6 +38,32 @@ describe("real simulated guests", () => {
     assert.equal(await tryConnect(2_222), "connected");
   });
 
+  it("a guest that is switched off while it boots does not listen", async () => {
+    const booting = guests.boot(guest);
+    guests.shutDown(guest.vmId);
+    await booting;
+    assert.equal(await tryConnect(2_222), "ECONNREFUSED");
+  });
+
+  it("a guest that is switched off and on again while it boots listens", async () => {
+    const boots: Promise<void>[] = [];
+    for (let round = 0; round < 3; round += 1) {
+      boots.push(guests.boot(guest));
+      guests.shutDown(guest.vmId);
+    }
+    await Promise.all([...boots, guests.boot(guest)]);
+    assert.equal(await tryConnect(2_222), "connected");
+  });
+
+  it("end with everything that runs in them", async () => {
+    // One that runs, and one that has hardly begun.
+    const running = [guests.execute(guest, "sleep 60", never)];
+    await guests.execute(guest, "true", never);
+    running.push(guests.execute(guest, "sleep 60", never));
+    await guests.close();
+    for (const { exitCode } of await Promise.all(running)) assert.equal(exitCode, 137);
+  });
+
   it("run commands in a folder of their own, which goes with the VM", async () => {
     const first = await guests.execute(guest, "pwd; echo kept > file", never);
     assert.equal(first.exitCode, 0);
