@@ -2,11 +2,11 @@
 import { randomInt } from "node:crypto";
 import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { createLogger } from "../shared/log.ts";
-import { createRandom, deriveSeed } from "../simulator/random.ts";
+import { deriveSeed } from "../simulator/random.ts";
 import type { SimulatedMacOptions } from "../simulator/simulated-mac.ts";
 import { wrongUsage } from "./failure.ts";
 import { goldenLinux, goldenMacos, labCatalog } from "./lab/lab-images.ts";
-import { type SimulatedHost, startSimulatedHost } from "./lab/simulated-host.ts";
+import { createJitter, type SimulatedHost, startSimulatedHost } from "./lab/simulated-host.ts";
 import type { Program } from "./program-type.ts";
 import type { Terminal } from "./terminal.ts";
 import { formatAddress, isLoopback, parseAddress } from "./values/address.ts";
@@ -105,7 +105,7 @@ async function simulate(terminal: Terminal, flags: SimulateFlags): Promise<void>
         inMemory: flags.inMemory === true,
         log,
         agentVersion: readVersion(),
-        random: createRandom(deriveSeed(flags.seed, -1_000_000 - index)).fraction,
+        random: createJitter(deriveSeed(flags.seed, -1_000_000 - index)),
       });
       hosts.push(host);
     }

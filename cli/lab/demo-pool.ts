@@ -12,11 +12,10 @@ import { VmService } from "../../shared/gen/es/meridian/v1/vm_service_pb.ts";
 import { randomIds } from "../../shared/ids.ts";
 import { createLogger } from "../../shared/log.ts";
 import type { Delays } from "../../simulator/delays.ts";
-import { createRandom } from "../../simulator/random.ts";
 import { openTransport } from "../connection.ts";
 import { readVersion } from "../version.ts";
 import { goldenLinux, labCatalog } from "./lab-images.ts";
-import { type SimulatedHost, startSimulatedHost } from "./simulated-host.ts";
+import { createJitter, type SimulatedHost, startSimulatedHost } from "./simulated-host.ts";
 
 export interface DemoPool {
   readonly server: RunningServer;
@@ -85,7 +84,7 @@ export async function startDemoPool({ hosts: hostCount, ports }: DemoPoolOptions
           },
           log,
           agentVersion: readVersion(),
-          random: createRandom(index + 1).fraction,
+          random: createJitter(index + 1),
         }),
       ),
     );

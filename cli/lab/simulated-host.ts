@@ -10,6 +10,7 @@ import type { Logger } from "../../shared/log.ts";
 import { createTableGuests } from "../../simulator/guest/command-table.ts";
 import { createInMemoryApi } from "../../simulator/in-memory-api.ts";
 import { SimulatedMac } from "../../simulator/mac.ts";
+import { createRandom } from "../../simulator/random.ts";
 import { type SimulatedMacOptions, startSimulatedMac } from "../../simulator/simulated-mac.ts";
 
 export interface SimulatedHostOptions {
@@ -59,6 +60,12 @@ export async function startSimulatedHost(options: SimulatedHostOptions): Promise
       await closeMac();
     },
   };
+}
+
+/** Jitter for an agent that a seed repeats. */
+export function createJitter(seed: number): () => number {
+  const random = createRandom(seed);
+  return () => random.fraction();
 }
 
 interface StartedMac {
