@@ -23,11 +23,14 @@ export function applyCommandReport(pool: Pool, host: HostId, report: CommandRepo
   const { command } = vm;
   const state = nextCommandState(command.state, report.state);
   const step: Step = { pool, vm, command, report, timeMs };
-  const outcome = state ?? command.state;
+  // What is under way tells of its progress again and again; everything else that comes twice changes nothing.
+  const outcome = state ?? report.state;
   switch (outcome) {
     case "ACCEPTED":
+      if (state !== undefined) goOn(step, state);
+      break;
     case "RUNNING":
-      goOn(step, outcome);
+      goOn(step, "RUNNING");
       break;
     case "SUCCEEDED":
       succeed(step);

@@ -25,7 +25,7 @@ export const commandMoves: Readonly<Record<CommandState, Readonly<Record<Command
   SENT: { ACCEPTED: "ACCEPTED", RUNNING: "RUNNING", SUCCEEDED: "SUCCEEDED", FAILED: "FAILED", REFUSED: "REFUSED" },
   // Who has taken a command on cannot say later that it never began: something was begun, and is not done.
   ACCEPTED: { ACCEPTED: "ignored", RUNNING: "RUNNING", SUCCEEDED: "SUCCEEDED", FAILED: "FAILED", REFUSED: "FAILED" },
-  RUNNING: { ACCEPTED: "ignored", RUNNING: "RUNNING", SUCCEEDED: "SUCCEEDED", FAILED: "FAILED", REFUSED: "FAILED" },
+  RUNNING: { ACCEPTED: "ignored", RUNNING: "ignored", SUCCEEDED: "SUCCEEDED", FAILED: "FAILED", REFUSED: "FAILED" },
   SUCCEEDED: ended,
   FAILED: ended,
   REFUSED: ended,
