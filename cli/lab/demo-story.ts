@@ -12,11 +12,11 @@ import type { DemoPool } from "./demo-pool.ts";
 
 export interface StoryTeller {
   /** A new chapter. */
-  chapter(title: string): void;
+  readonly chapter: (title: string) => void;
   /** A sentence of it. */
-  say(sentence: string): void;
+  readonly say: (sentence: string) => void;
   /** What a guest wrote. */
-  quote(text: string): void;
+  readonly quote: (text: string) => void;
   readonly nowMs: () => number;
   readonly signal: AbortSignal;
 }
