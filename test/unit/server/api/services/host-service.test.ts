@@ -1,0 +1,197 @@
+import assert from "node:assert/strict";
+import { Code } from "@connectrpc/connect";
+import { MeridianError } from "../../../../../shared/errors.ts";
+import { HostDrain_Then, HostStatus_State } from "../../../../../shared/gen/es/meridian/v1/host_pb.ts";
+import {
+  ControlHostVmRequest_Action as Action,
+  HostService,
+} from "../../../../../shared/gen/es/meridian/v1/host_service_pb.ts";
+import { PoolService } from "../../../../../shared/gen/es/meridian/v1/pool_service_pb.ts";
+import { Condition_State } from "../../../../../shared/gen/es/meridian/v1/types_pb.ts";
+import { changedInventory, goldenVm, hostUse, hostVm, wholeInventory } from "../../../../support/pool/hosts.ts";
+import { vmCreate } from "../../../../support/pool/specs.ts";
+import { refused, ServedApi } from "../../../../support/server/served-api.ts";
+
+describe("HostService", () => {
+  const name = "hosts/mac-1";
+  let api: ServedApi;
+  beforeEach(async () => {
+    api = await ServedApi.open();
+    const foreign = hostVm("by-hand", { state: "running" });
+    const host = await api.driver.addHost("mac-1", {
+      inventory: wholeInventory([goldenVm(), foreign, hostVm("twin")]),
+    });
+    await host.tellInventory(changedInventory([{ ...hostVm("twin"), id: "{other}" }]));
+  });
+  afterEach(() => api.close());
+
+  const hosts = (): ReturnType<typeof api.client<typeof HostService>> => api.client(HostService);
+
+  it("shows a host with what it has, what is taken, and its conditions", async () => {
+    await api.driver.submit(vmCreate("a"));
+    const { host } = await hosts().getHost({ name });
+    assert.equal(host?.status?.state, HostStatus_State.READY);
+    assert.equal(host.status.placeable, true);
+    assert.equal(host.status.chip, "Apple M4 Pro");
+    assert.equal(host.status.capacity?.cpuCount, 12);
+    assert.equal(host.status.allocated?.cpuCount, 4);
+    assert.equal(host.status.vmCount, 1);
+    assert.equal(host.status.macosSlots, 2);
+    assert.deepEqual(host.status.templates, ["templates/linux"]);
+    assert.equal(host.spec?.limits?.parallelCreates, 4);
+    assert.deepEqual(
+      host.status.conditions.map(({ type, state }) => [type, state]),
+      [
+        ["Connected", Condition_State.TRUE],
+        ["Schedulable", Condition_State.TRUE],
+        ["LicenceValid", Condition_State.TRUE],
+      ],
+    );
+  });
+
+  it("names what is wrong with a host on which nothing can be placed", async () => {
+    const failed = { type: "LicenceValid", holds: false, reason: "Expired", message: "the licence has expired" };
+    await api.driver.addHost("mac-2", { use: hostUse({ conditions: [failed] }) });
+    const { host } = await hosts().getHost({ name: "hosts/mac-2" });
+    assert.equal(host?.status?.placeable, false);
+    const condition = host.status.conditions.find(({ type }) => type === "LicenceValid");
+    assert.deepEqual([condition?.state, condition?.reason], [Condition_State.FALSE, "Expired"]);
+  });
+
+  it("cordons, drains and uncordons", async () => {
+    const { host: cordoned } = await hosts().cordonHost({ name });
+    assert.equal(cordoned?.spec?.schedulable, false);
+    assert.equal(cordoned.status?.placeable, false);
+    // oxlint-disable-next-line unicorn/no-thenable -- the protocol's word for what comes then; no function.
+    const drain = { name, deadline: { seconds: 60n }, reason: "maintenance", then: HostDrain_Then.UNCORDON };
+    await hosts().uncordonHost({ name });
+    await api.driver.submit(vmCreate("a"));
+    const { host: draining } = await hosts().drainHost(drain);
+    assert.equal(draining?.spec?.drain?.reason, "maintenance");
+    assert.equal(draining.spec.drain.then, HostDrain_Then.UNCORDON);
+    const drained = draining.status?.conditions.find(({ type }) => type === "Drained");
+    assert.deepEqual([drained?.state, drained?.reason], [Condition_State.FALSE, "VmsRemain"]);
+    const { host: open } = await hosts().uncordonHost({ name });
+    assert.deepEqual([open?.spec?.schedulable, open?.spec?.drain], [true, undefined]);
+    assert.equal(open?.status?.placeable, true);
+  });
+
+  it("changes labels and limits, and leaves the rest", async () => {
+    const { host } = await hosts().updateHost({ host: { name, spec: { labels: { rack: "3" } } } });
+    assert.deepEqual(host?.spec?.labels, { rack: "3" });
+    assert.equal(host.spec.limits?.macosSlots, 2);
+    const updateMask = { paths: ["spec.limits.macos_slots"] };
+    const { host: after } = await hosts().updateHost({
+      host: { name, spec: { limits: { macosSlots: 1 } } },
+      updateMask,
+    });
+    assert.equal(after?.spec?.limits?.macosSlots, 1);
+    assert.equal(after.spec.limits.cpuOvercommit, 1);
+    assert.deepEqual(after.spec.labels, { rack: "3" });
+  });
+
+  it("refuses stale etags, and hosts that do not exist", async () => {
+    const { host } = await hosts().getHost({ name });
+    const etag = host?.etag ?? "";
+    await hosts().cordonHost({ name, etag });
+    await refused(hosts().uncordonHost({ name, etag }), "ETAG_MISMATCH");
+    await refused(hosts().drainHost({ name, etag }), "ETAG_MISMATCH");
+    await refused(hosts().updateHost({ host: { name, etag, spec: { schedulable: true } } }), "ETAG_MISMATCH");
+    await refused(hosts().deleteHost({ name, etag, force: true }), "ETAG_MISMATCH");
+    const absent = { name: "hosts/absent" };
+    for (const call of [
+      hosts().getHost(absent),
+      hosts().cordonHost(absent),
+      hosts().uncordonHost(absent),
+      hosts().drainHost(absent),
+      hosts().deleteHost(absent),
+      hosts().listHostVms(absent),
+      hosts().controlHostVm({ ...absent, hostVm: "x", action: Action.START }),
+      hosts().updateHost({ host: { ...absent, spec: { schedulable: true } } }),
+    ]) {
+      assert.equal((await refused(call, "RESOURCE_NOT_FOUND")).code, Code.NotFound);
+    }
+  });
+
+  it("forgets a host that is away, and no other unless it is forced to", async () => {
+    await refused(hosts().deleteHost({ name }), "STATE_NOT_ALLOWED");
+    await hosts().deleteHost({ name, force: true });
+    await refused(hosts().getHost({ name }), "RESOURCE_NOT_FOUND");
+  });
+
+  it("shows the VMs on a host, the pool's and those of others", async () => {
+    await api.driver.submit(vmCreate("a"));
+    const { vms, reportTime } = await hosts().listHostVms({ name });
+    assert(reportTime !== undefined);
+    const shown = vms.map((vm) => [vm.displayName, vm.state, vm.vm]);
+    const own = [api.driver.hostName("a"), "running", "vms/a"];
+    assert.deepEqual(shown, [
+      ["by-hand", "running", ""],
+      ["golden-linux", "stopped", ""],
+      own,
+      ["twin", "stopped", ""],
+      ["twin", "stopped", ""],
+    ]);
+  });
+
+  it("steers VMs of others, by id or by name, and waits for the end", async () => {
+    const after = hostVm("by-hand", { state: "stopped" });
+    api.hostCalls.answer = async () => ({ vm: after });
+    const request = { name, hostVm: "by-hand", action: Action.STOP, force: true, timeout: { seconds: 30n } };
+    const { vm } = await hosts().controlHostVm(request);
+    assert.equal(vm?.state, "stopped");
+    const [received] = api.hostCalls.received;
+    assert.deepEqual(received?.call, { kind: "stop", hostVmId: "{by-hand}", force: true });
+    assert.equal(received.timeoutMs, 30_000);
+    api.hostCalls.answer = async () => ({});
+    const deleted = await hosts().controlHostVm({ name, hostVm: "{by-hand}", action: Action.DELETE });
+    assert.equal(deleted.vm?.displayName, "by-hand");
+  });
+
+  it("refuses to steer the pool's own VMs, unknown ones and ambiguous names", async () => {
+    await api.driver.submit(vmCreate("a"));
+    const control = (hostVm: string): Promise<unknown> => hosts().controlHostVm({ name, hostVm, action: Action.STOP });
+    const refusal = await refused(control(api.driver.hostName("a")), "STATE_NOT_ALLOWED");
+    assert.equal(refusal.metadata["vm"], "vms/a");
+    await refused(control(api.driver.vm("a").sight?.id ?? ""), "STATE_NOT_ALLOWED");
+    await refused(control("nobody"), "RESOURCE_NOT_FOUND");
+    assert.deepEqual((await refused(control("twin"), "FIELD_INVALID")).fields, ["host_vm"]);
+    assert.deepEqual(api.hostCalls.received, []);
+  });
+
+  for (const [reason, code] of [
+    ["HOST_AWAY", Code.Unavailable],
+    ["HOST_TIMED_OUT", Code.DeadlineExceeded],
+    ["HOST_COMMAND_FAILED", Code.FailedPrecondition],
+  ] as const) {
+    it(`hands on ${reason}`, async () => {
+      api.hostCalls.answer = () => Promise.reject(new MeridianError(reason, "so it was"));
+      const call = hosts().controlHostVm({ name, hostVm: "by-hand", action: Action.START });
+      assert.equal((await refused(call, reason)).code, code);
+    });
+  }
+});
+
+describe("PoolService", () => {
+  it("adds up hosts, VMs and the queue", async () => {
+    const api = await ServedApi.open();
+    try {
+      await api.driver.addHost("mac-1");
+      await api.driver.addHost("mac-2");
+      await api.client(HostService).cordonHost({ name: "hosts/mac-2" });
+      await api.driver.submit(vmCreate("a"));
+      await api.driver.submit(vmCreate("b", { resources: { cpuCount: 100, memoryMib: 0, diskMib: 0 } }));
+      const { pool } = await api.client(PoolService).getPool({});
+      const [totals] = pool?.totals ?? [];
+      assert.deepEqual([totals?.hosts, totals?.hostsReady, totals?.hostsPlaceable], [2, 2, 1]);
+      assert.deepEqual([totals?.capacity?.cpuCount, totals?.allocated?.cpuCount], [12, 2]);
+      assert.equal(pool?.queueLength, 1);
+      assert(pool.oldestPendingTime !== undefined);
+      assert.equal(pool.vmStates.length, 2);
+      assert.equal(pool.version, "1.2.3");
+      assert.equal(pool.revision, BigInt(api.driver.view().revision));
+    } finally {
+      await api.close();
+    }
+  });
+});

@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import { CatalogService } from "../../../../../shared/gen/es/meridian/v1/catalog_service_pb.ts";
+import { TemplateService } from "../../../../../shared/gen/es/meridian/v1/template_service_pb.ts";
+import { Architecture, GuestOs, WatchEventType } from "../../../../../shared/gen/es/meridian/v1/types_pb.ts";
+import { VmService } from "../../../../../shared/gen/es/meridian/v1/vm_service_pb.ts";
+import { fronts, refused, ServedApi, take } from "../../../../support/server/served-api.ts";
+
+const spec = {
+  source: { case: "catalog", value: { catalog: "catalogs/main", catalogId: "MACOS-15" } },
+  guestOs: GuestOs.MACOS,
+  architecture: Architecture.ARM64,
+  resources: { cpuCount: 4, memoryMib: 8192, diskMib: 65_536 },
+} as const;
+const credentials = { username: "builder", password: "s3cret-words" };
+
+describe("TemplateService and CatalogService", () => {
+  let api: ServedApi;
+  beforeEach(async () => {
+    api = await ServedApi.open();
+    await api
+      .client(CatalogService)
+      .createCatalog({ catalogId: "main", catalog: { spec: { url: "https://c.example.com", credentials } } });
+  });
+  afterEach(() => api.close());
+
+  const templates = (): ReturnType<typeof api.client<typeof TemplateService>> => api.client(TemplateService);
+  const catalogs = (): ReturnType<typeof api.client<typeof CatalogService>> => api.client(CatalogService);
+
+  it("make, show, list, change, watch and delete templates", async () => {
+    const { template: made } = await templates().createTemplate({ templateId: "macos", template: { spec } });
+    assert.equal(made?.name, "templates/macos");
+    assert.deepEqual(made.spec?.source.case === "catalog" && made.spec.source.value.version, "latest");
+    assert.deepEqual(made.spec?.readiness?.probe, { case: "guestTools", value: true });
+    const { templates: listed } = await templates().listTemplates({ filter: "spec.guest_os = MACOS" });
+    assert.deepEqual(
+      listed.map(({ name }) => name),
+      ["templates/macos"],
+    );
+    const update = { template: { name: "templates/macos", spec: { description: "Sequoia" } } };
+    const { template: changed } = await templates().updateTemplate(update);
+    assert.equal(changed?.spec?.description, "Sequoia");
+    assert.equal(changed.spec.resources?.cpuCount, 4);
+    const events = await take(templates().watchTemplates({}), 3);
+    assert.equal(events[2]?.type, WatchEventType.BOOKMARK);
+    await templates().deleteTemplate({ name: "templates/macos" });
+    await refused(templates().getTemplate({ name: "templates/macos" }), "RESOURCE_NOT_FOUND");
+  });
+
+  it("exchange a template's source as a whole", async () => {
+    await templates().createTemplate({ templateId: "macos", template: { spec } });
+    const source = { case: "hostVm", value: { vmName: "golden" } } as const;
+    const { template } = await templates().updateTemplate({ template: { name: "templates/macos", spec: { source } } });
+    assert.equal(template?.spec?.source.case, "hostVm");
+  });
+
+  it("refuse names that are taken, catalogs that are absent or used, and templates that are waited for", async () => {
+    await templates().createTemplate({ templateId: "macos", template: { spec } });
+    await refused(templates().createTemplate({ templateId: "macos", template: { spec } }), "RESOURCE_EXISTS");
+    const elsewhere = { case: "catalog", value: { catalog: "catalogs/absent", catalogId: "M" } } as const;
+    await refused(
+      templates().createTemplate({ template: { spec: { ...spec, source: elsewhere } } }),
+      "RESOURCE_NOT_FOUND",
+    );
+    await refused(catalogs().deleteCatalog({ name: "catalogs/main" }), "RESOURCE_IN_USE");
+    await api.client(VmService).createVm({ vm: { spec: { template: "templates/macos" } } });
+    await refused(templates().deleteTemplate({ name: "templates/macos" }), "RESOURCE_IN_USE");
+    await refused(templates().deleteTemplate({ name: "templates/macos", etag: '"stale"' }), "ETAG_MISMATCH");
+    const update = { template: { name: "templates/macos", etag: '"stale"', spec: { description: "x" } } };
+    await refused(templates().updateTemplate(update), "ETAG_MISMATCH");
+  });
+
+  it("answer a repeated create with what it made", async () => {
+    const request = { requestId: "r", template: { spec } };
+    const first = await templates().createTemplate(request);
+    assert.equal((await templates().createTemplate(request)).template?.uid, first.template?.uid);
+    const catalog = { requestId: "r", catalog: { spec: { url: "https://d.example.com" } } };
+    const made = await catalogs().createCatalog(catalog);
+    assert.equal((await catalogs().createCatalog(catalog)).catalog?.uid, made.catalog?.uid);
+    const other = { ...catalog, catalog: { spec: { url: "https://e.example.com" } } };
+    await refused(catalogs().createCatalog(other), "REQUEST_ID_REUSED");
+  });
+
+  for (const front of fronts) {
+    it(`never give credentials away, by ${front}`, async () => {
+      const client = api.client(CatalogService, front);
+      const name = "catalogs/main";
+      const answers = [
+        await client.getCatalog({ name }),
+        await client.listCatalogs({}),
+        await client.updateCatalog({ catalog: { name, spec: { description: "x" } } }),
+        await client.createCatalog({ catalog: { spec: { url: "https://x.example.com", credentials } } }),
+      ];
+      const text = JSON.stringify(answers, (_, value: unknown) => (typeof value === "bigint" ? String(value) : value));
+      assert(!text.includes(credentials.password) && !text.includes(credentials.username));
+      assert(text.includes('"hasCredentials":true'));
+    });
+  }
+
+  it("keep credentials that an update does not name, and change or remove them when it does", async () => {
+    const name = "catalogs/main";
+    const stored = (): unknown =>
+      [...api.driver.view().catalogs.values()].find(({ id }) => id === "main")?.spec.credentials;
+    await catalogs().updateCatalog({ catalog: { name, spec: { url: "https://new.example.com" } } });
+    assert.deepEqual(stored(), { ...credentials, apiKey: "" });
+    const updateMask = { paths: ["spec.credentials.password"] };
+    await catalogs().updateCatalog({ catalog: { name, spec: { credentials: { password: "other" } } }, updateMask });
+    assert.deepEqual(stored(), { username: "builder", password: "other", apiKey: "" });
+    await catalogs().updateCatalog({ catalog: { name, spec: {} }, updateMask: { paths: ["spec.credentials"] } });
+    assert.equal(stored(), undefined);
+    const call = catalogs().updateCatalog({
+      catalog: { name, spec: {} },
+      updateMask: { paths: ["spec.has_credentials"] },
+    });
+    await refused(call, "EXPRESSION_INVALID");
+  });
+
+  it("keep wrong credentials out of messages", async () => {
+    const bad = { username: "user", password: "top;secret" };
+    const call = catalogs().createCatalog({ catalog: { spec: { url: "https://x.example.com", credentials: bad } } });
+    assert(!(await refused(call, "FIELD_INVALID")).message.includes("secret"));
+  });
+
+  it("delete a catalog that nothing uses", async () => {
+    await catalogs().deleteCatalog({ name: "catalogs/main" });
+    await refused(catalogs().getCatalog({ name: "catalogs/main" }), "RESOURCE_NOT_FOUND");
+    await refused(
+      catalogs().updateCatalog({ catalog: { name: "catalogs/main", spec: { url: "https://x" } } }),
+      "RESOURCE_NOT_FOUND",
+    );
+  });
+});
