@@ -1,0 +1,195 @@
+import assert from "node:assert/strict";
+import type { CreateCatalogRequest } from "../../../shared/gen/es/meridian/v1/catalog_service_pb.ts";
+import { HostDrain_Then } from "../../../shared/gen/es/meridian/v1/host_pb.ts";
+import {
+  type ControlHostVmRequest,
+  ControlHostVmRequest_Action,
+  type DrainHostRequest,
+  type UpdateHostRequest,
+} from "../../../shared/gen/es/meridian/v1/host_service_pb.ts";
+import type {
+  CreateTemplateRequest,
+  UpdateTemplateRequest,
+} from "../../../shared/gen/es/meridian/v1/template_service_pb.ts";
+import { Architecture, Condition_State, GuestOs } from "../../../shared/gen/es/meridian/v1/types_pb.ts";
+import { VmStatus_State } from "../../../shared/gen/es/meridian/v1/vm_pb.ts";
+import { runAgainst } from "../../support/cli/meridian.ts";
+import { sampleHost, sampleTemplate } from "../../support/cli/samples.ts";
+import { refusal } from "../../support/cli/scripted-server.ts";
+
+describe("meridian host", () => {
+  it("list shows what is taken, and why a host takes nothing new", async () => {
+    const cordoned = sampleHost("mac-2", { spec: { schedulable: false } });
+    const unlicensed = sampleHost("mac-3", {
+      status: {
+        placeable: false,
+        conditions: [{ type: "LicenceValid", state: Condition_State.FALSE, message: "the licence has expired" }],
+      },
+    });
+    const hosts = [sampleHost("mac-1"), cordoned, unlicensed];
+    const { out } = await runAgainst({ hosts: { listHosts: () => ({ hosts }) } }, ["host", "list"]);
+    assert.match(out, /^mac-1 +READY +arm64 +1 +1\/2 +4\/10 +8\/28 GiB +64\/500 GiB$/m);
+    assert.match(out, /^mac-2 .* cordoned$/m);
+    assert.match(out, /^mac-3 .* the licence has expired$/m);
+  });
+
+  it("drain says by when, why and what then", async () => {
+    const requests: DrainHostRequest[] = [];
+    const script = {
+      hosts: {
+        drainHost: (request: DrainHostRequest) => {
+          requests.push(request);
+          return { host: sampleHost("mac-1", { spec: { drain: { reason: request.reason } } }) };
+        },
+      },
+    };
+    const line = ["host", "drain", "mac-1", "--deadline", "30m", "--reason", "update", "--then", "uncordon"];
+    const { out } = await runAgainst(script, line);
+    assert.equal(out, "hosts/mac-1 READY, draining: update\n");
+    const [request] = requests;
+    assert.deepEqual(
+      [request?.name, request?.deadline?.seconds, request?.then],
+      ["hosts/mac-1", 1800n, HostDrain_Then.UNCORDON],
+    );
+    await runAgainst(script, ["host", "drain", "mac-1"]);
+    assert.equal(requests[1]?.deadline, undefined, "no deadline is not a deadline of 0");
+  });
+
+  it("label keeps other labels, and tries again when somebody was faster", async () => {
+    const requests: UpdateHostRequest[] = [];
+    let etag = 1;
+    const script = {
+      hosts: {
+        getHost: () => ({
+          host: sampleHost("mac-1", { spec: { labels: { disk: "ssd", old: "1" } }, etag: String(etag) }),
+        }),
+        updateHost: (request: UpdateHostRequest) => {
+          requests.push(request);
+          if (requests.length === 1) {
+            etag = 2;
+            throw refusal("ETAG_MISMATCH", "hosts/mac-1 has changed");
+          }
+          return { host: sampleHost("mac-1") };
+        },
+      },
+    };
+    const { exitCode } = await runAgainst(script, ["host", "label", "mac-1", "team=ios", "old-"]);
+    assert.equal(exitCode, 0);
+    assert.equal(requests[1]?.host?.etag, "2");
+    assert.deepEqual(requests[1]?.host?.spec?.labels, { disk: "ssd", team: "ios" });
+    assert.deepEqual(requests[1]?.updateMask?.paths, ["spec.labels"]);
+  });
+
+  it("vm VERB acts on a VM that is not the pool's, with a deadline beyond the server's", async () => {
+    const requests: ControlHostVmRequest[] = [];
+    const script = {
+      hosts: {
+        controlHostVm: (request: ControlHostVmRequest) => {
+          requests.push(request);
+          return { vm: { displayName: "Windows 11", state: "stopped" } };
+        },
+      },
+    };
+    const line = ["host", "vm", "stop", "mac-1", "Windows 11", "--force", "--timeout", "1m"];
+    const { out, calls } = await runAgainst(script, line);
+    assert.equal(out, "Windows 11 stopped\n");
+    const [request] = requests;
+    assert.deepEqual([request?.name, request?.hostVm, request?.force], ["hosts/mac-1", "Windows 11", true]);
+    assert.equal(request?.action, ControlHostVmRequest_Action.STOP);
+    assert.equal(request?.timeout?.seconds, 60n);
+    assert.equal(calls[0]?.timeout, "70000m");
+  });
+});
+
+describe("meridian template", () => {
+  const full = "--host-vm golden --os macos --arch arm64 --cpu 4 --memory 8GiB --disk 64GiB".split(" ");
+
+  it("create makes a template of a golden VM", async () => {
+    const requests: CreateTemplateRequest[] = [];
+    const script = {
+      templates: {
+        createTemplate: (request: CreateTemplateRequest) => {
+          requests.push(request);
+          return { template: sampleTemplate(request.templateId) };
+        },
+      },
+    };
+    const { out } = await runAgainst(script, ["template", "create", "--id", "macos-15", ...full]);
+    assert.equal(out, "templates/macos-15\n");
+    const spec = requests[0]?.template?.spec;
+    assert.equal(spec?.source.case, "hostVm");
+    assert.deepEqual(
+      [spec?.guestOs, spec?.architecture, spec?.resources?.memoryMib],
+      [GuestOs.MACOS, Architecture.ARM64, 8192],
+    );
+  });
+
+  it("create without one of its flags says which", async () => {
+    for (const flag of ["--host-vm", "--os", "--arch", "--cpu", "--memory", "--disk"]) {
+      const at = full.indexOf(flag);
+      const { exitCode, err } = await runAgainst({}, ["template", "create", ...full.toSpliced(at, 2)]);
+      assert.equal(exitCode, 2);
+      assert.ok(err.includes(`${flag} is missing`), err);
+    }
+  });
+
+  it("update changes what the flags say and nothing else", async () => {
+    const requests: UpdateTemplateRequest[] = [];
+    const script = {
+      templates: {
+        updateTemplate: (request: UpdateTemplateRequest) => {
+          requests.push(request);
+          return { template: sampleTemplate("macos-15") };
+        },
+      },
+    };
+    await runAgainst(script, ["template", "update", "macos-15", "--memory", "16GiB", "--description", ""]);
+    assert.deepEqual(requests[0]?.updateMask?.paths, ["spec.resources.memory_mib", "spec.description"]);
+    const nothing = await runAgainst(script, ["template", "update", "macos-15"]);
+    assert.equal(nothing.exitCode, 2);
+    assert.equal(requests.length, 1);
+  });
+});
+
+describe("meridian catalog", () => {
+  it("create takes its secrets from the environment", async () => {
+    const requests: CreateCatalogRequest[] = [];
+    const script = {
+      catalogs: {
+        createCatalog: (request: CreateCatalogRequest) => {
+          requests.push(request);
+          return { catalog: { name: "catalogs/main" } };
+        },
+      },
+    };
+    const line = ["catalog", "create", "--id", "main", "--url", "https://catalog.example.com", "--username", "ci"];
+    const { out } = await runAgainst(script, line, { environment: { MERIDIAN_PASSWORD: "secret" } });
+    assert.equal(out, "catalogs/main\n");
+    const credentials = requests[0]?.catalog?.spec?.credentials;
+    assert.deepEqual([credentials?.username, credentials?.password, credentials?.apiKey], ["ci", "secret", ""]);
+  });
+});
+
+describe("meridian pool status", () => {
+  it("shows totals, states and the queue", async () => {
+    const pool = {
+      version: "0.1.0",
+      queueLength: 3,
+      vmStates: [{ state: VmStatus_State.RUNNING, count: 2 }],
+      totals: [
+        {
+          architecture: Architecture.ARM64,
+          hosts: 3,
+          hostsReady: 2,
+          hostsPlaceable: 1,
+          macosSlots: 2,
+          macosSlotsUsed: 1,
+        },
+      ],
+    };
+    const { out } = await runAgainst({ pool: { getPool: () => ({ pool }) } }, ["pool", "status"]);
+    assert.match(out, /VMs +2 RUNNING/);
+    assert.match(out, /Queue +3 wait/);
+    assert.match(out, /arm64 +3 +2 +1 +0\/0 +- +- +1\/2/);
+  });
+});
