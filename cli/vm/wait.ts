@@ -65,7 +65,7 @@ export async function waitForVms(
   );
 }
 
-/** Ends the verb as the outcomes demand: all is well, or each failure is told and the first gives the exit code. */
+/** The failures among the outcomes. */
 export function failureOf(outcomes: readonly WaitOutcome[]): readonly Error[] {
   return outcomes.flatMap(({ failure }) => failure ?? []);
 }
