@@ -1,0 +1,68 @@
+/** `npm run bench`: measures scenarios against a real server, and prints what came out. */
+import { writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Command, Option } from "@commander-js/extra-typings";
+import { PoolUnderLoad } from "./load/pool-under-load.ts";
+import { momentMs } from "./moment.ts";
+import { formatTable, jsonLines, type Measured } from "./report.ts";
+import type { Scenario } from "./scenario.ts";
+import { scenarios } from "./scenarios.ts";
+import { openScratchDisk } from "./scratch-disk.ts";
+
+const names = scenarios.map(({ name }) => name);
+const defaultDir = fileURLToPath(new URL("../../.bench", import.meta.url));
+
+const program = new Command("bench")
+  .description("Measures the server, with its clients and agents on the same machine.")
+  .argument("[scenario...]", `which ones: ${names.join(", ")} (default: all)`)
+  .option("--json <file>", "write the medians there")
+  .option("--short", "few hosts, few samples: only shows that the scenarios work")
+  .addOption(
+    new Option("--dir <dir>", "where the servers keep their data while they run").default(defaultDir, ".bench"),
+  )
+  .option("--cpu-prof <dir>", "write a profile of each server's CPU time there; for test/bench/profile.ts")
+  .parse();
+
+const options = program.opts();
+const disk = openScratchDisk(options.dir);
+try {
+  process.stdout.write(
+    `Node ${process.version} on ${availableParallelism()} cores, server, clients and agents together. ` +
+      `A synced write of 4 KiB in ${options.dir}: ${disk.syncMs.toFixed(2)} ms.\n\n`,
+  );
+  const measured: Measured[] = [];
+  for (const scenario of chosenScenarios(program.args)) measured.push(await measure(scenario));
+  process.stdout.write(`\n${formatTable(measured)}\n`);
+  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(jsonLines(measured), null, 2)}\n`);
+} finally {
+  disk.remove();
+}
+
+function chosenScenarios(wanted: readonly string[]): readonly Scenario[] {
+  const unknown = wanted.find((name) => !names.includes(name));
+  if (unknown !== undefined) program.error(`there is no scenario ${unknown}; there are ${names.join(", ")}`);
+  return wanted.length === 0 ? scenarios : scenarios.filter(({ name }) => wanted.includes(name));
+}
+
+async function measure(scenario: Scenario): Promise<Measured> {
+  process.stdout.write(`${scenario.name}: ${scenario.title} … `);
+  const startMs = momentMs();
+  const pools: PoolUnderLoad[] = [];
+  try {
+    const runs = await scenario.measure({
+      isShort: options.short === true,
+      openPool: async (poolOptions) => {
+        const directory = join(disk.path, `${scenario.name}-${pools.length}`);
+        const pool = await PoolUnderLoad.open({ ...poolOptions, directory, profileDir: options.cpuProf });
+        pools.push(pool);
+        return pool;
+      },
+    });
+    process.stdout.write(`${((momentMs() - startMs) / 1000).toFixed(1)} s\n`);
+    return { scenario, runs };
+  } finally {
+    for (const pool of pools) await pool.close();
+  }
+}

@@ -1,0 +1,74 @@
+/** What was measured, for people and for programs. */
+import { renderTable } from "../../cli/output/table.ts";
+import { isLessBetter, type Metric, metricUnits, type RunResult } from "./metrics.ts";
+import type { Scenario } from "./scenario.ts";
+import { median } from "./statistics.ts";
+
+export interface Measured {
+  readonly scenario: Scenario;
+  readonly runs: readonly RunResult[];
+}
+
+/** One line of `--json`: the median of all runs. */
+export interface JsonLine {
+  readonly scenario: string;
+  readonly metric: Metric;
+  readonly value: number;
+  readonly unit: string;
+}
+
+interface Row {
+  readonly scenario: Scenario;
+  readonly metric: Metric;
+  readonly values: readonly number[];
+}
+
+export function jsonLines(measured: readonly Measured[]): readonly JsonLine[] {
+  return measured.flatMap(rowsOf).map(({ scenario, metric, values }) => ({
+    scenario: scenario.name,
+    metric,
+    value: Number(median(values).toFixed(3)),
+    unit: metricUnits[metric],
+  }));
+}
+
+export function formatTable(measured: readonly Measured[]): string {
+  return renderTable(
+    measured.flatMap(rowsOf),
+    [
+      { title: "SCENARIO", text: ({ scenario }) => scenario.name },
+      { title: "METRIC", text: ({ metric }) => metric },
+      { title: "MEDIAN", text: ({ values }) => figure(median(values)), align: "right" },
+      { title: "SPREAD", text: ({ values }) => spread(values), align: "right" },
+      { title: "RUNS", text: ({ values }) => String(values.length), align: "right" },
+      { title: "BAR", text: barText, align: "right" },
+    ],
+    { width: Number.POSITIVE_INFINITY, paint: (text) => text },
+  );
+}
+
+function rowsOf({ scenario, runs }: Measured): readonly Row[] {
+  // The names of a record lose their type in `Object.keys`.
+  const metrics = Object.keys(metricUnits) as Metric[];
+  return metrics.flatMap((metric) => {
+    const values = runs.flatMap((run) => run[metric] ?? []);
+    return values.length === 0 ? [] : [{ scenario, metric, values }];
+  });
+}
+
+function barText({ scenario, metric, values }: Row): string {
+  const bar = scenario.bars[metric];
+  if (bar === undefined) return "";
+  const value = median(values);
+  const isReached = isLessBetter(metric) ? value <= bar : value >= bar;
+  return `${isReached ? "" : "missed "}${isLessBetter(metric) ? "≤" : "≥"} ${bar}`;
+}
+
+function spread(values: readonly number[]): string {
+  return values.length === 1 ? "" : `${figure(Math.min(...values))}..${figure(Math.max(...values))}`;
+}
+
+/** Three digits say all that such figures can. */
+function figure(value: number): string {
+  return value >= 100 ? Math.round(value).toLocaleString("en") : value.toPrecision(value === 0 ? 1 : 3);
+}

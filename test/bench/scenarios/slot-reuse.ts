@@ -1,0 +1,49 @@
+import { required } from "../../../shared/assert.ts";
+import { forEachConcurrently, type MadeVm, type PoolUnderLoad, type TemplateName } from "../load/pool-under-load.ts";
+import { isPending, isPlaced, isRunning } from "../load/vm-watch.ts";
+import { type Repetition, repeatLatency } from "../runs.ts";
+import type { Scenario } from "../scenario.ts";
+
+const full: Repetition = { runs: 5, samples: 100, warmUp: 100 };
+const short: Repetition = { runs: 1, samples: 5, warmUp: 1 };
+
+/** From the agent's word that a VM is gone to the moment when a client has seen that the waiting VM has its place. */
+export const slotReuse: Scenario = {
+  name: "slot-reuse",
+  title: "a slot frees, the waiting VM is placed; 500 full hosts",
+  bars: { p50_ms: 3, max_ms: 25 },
+  async measure({ isShort, openPool }) {
+    const hosts = isShort ? 5 : 500;
+    const pool = await openPool({ hosts });
+    const running = await makeRunning(pool, "macos", hosts * 2);
+    return await repeatLatency(pool, isShort ? short : full, async () => {
+      const id = pool.newName();
+      const pending = pool.watch.until(`vms/${id}`, isPending);
+      const waiting = await pool.create(id, "macos");
+      await pending;
+      running.push(waiting);
+      return await timeReuse(pool, required(running.shift(), "running VM"), waiting);
+    });
+  },
+};
+
+/** Makes so many VMs and returns when all of them run. */
+export async function makeRunning(pool: PoolUnderLoad, template: TemplateName, count: number): Promise<MadeVm[]> {
+  const made: MadeVm[] = [];
+  const ids = Array.from({ length: count }, () => pool.newName());
+  await forEachConcurrently(ids, 64, async (id, worker) => {
+    made.push(await pool.create(id, template, worker));
+  });
+  await Promise.all(made.map(({ name }) => pool.watch.until(name, isRunning)));
+  return made;
+}
+
+/** Deletes a VM of a full pool, and returns how long after its end a waiting one has its place. */
+export async function timeReuse(pool: PoolUnderLoad, old: MadeVm, waiting: MadeVm): Promise<number> {
+  const freed = pool.fleet.untilDeleted(old.uid);
+  const placed = pool.watch.until(waiting.name, isPlaced);
+  await pool.delete(old.name);
+  const [freedMs, placedMs] = await Promise.all([freed, placed]);
+  await pool.watch.until(waiting.name, isRunning);
+  return placedMs - freedMs;
+}
