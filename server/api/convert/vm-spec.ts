@@ -44,10 +44,9 @@ export function readVmSpec(checks: FieldChecks, field: Field<VmSpecMessage>): Vm
 }
 
 /** All but `template` and `source_vm`, which a copy has from its original. */
-export function readVmSpecParts(
-  checks: FieldChecks,
-  field: Field<VmSpecMessage>,
-): Omit<VmSpec, "template" | "templateVersion" | "sourceVm"> {
+export type VmSpecParts = Omit<VmSpec, "template" | "templateVersion" | "sourceVm">;
+
+export function readVmSpecParts(checks: FieldChecks, field: Field<VmSpecMessage>): VmSpecParts {
   const { path, value: spec } = field;
   const readiness = readReadiness(checks, { path: `${path}.readiness`, value: spec.readiness });
   const timeoutField = { path: `${path}.pending_timeout`, value: spec.pendingTimeout };

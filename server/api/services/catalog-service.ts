@@ -4,7 +4,6 @@ import { fieldInvalid } from "../../../shared/errors.ts";
 import {
   CatalogService,
   type CreateCatalogRequest,
-  CreateCatalogRequestSchema,
   type UpdateCatalogRequest,
 } from "../../../shared/gen/es/meridian/v1/catalog_service_pb.ts";
 import { type Catalog, CatalogSpecSchema } from "../../../shared/gen/es/meridian/v1/template_pb.ts";
@@ -16,7 +15,7 @@ import type { ApiContext } from "../context.ts";
 import { readCatalogSpec, toCatalog, toCatalogSpec } from "../convert/catalog.ts";
 import { FieldChecks } from "../field-checks.ts";
 import { listResources } from "../list/list.ts";
-import { requestKeyOf } from "../request-key.ts";
+import { readRequestId, requestKeyOf } from "../request-key.ts";
 import { catalogKind } from "../resource-kind.ts";
 import { chosenId, idOfName } from "../resource-name.ts";
 import { bindService, type ServiceBinding } from "../rpc/handlers.ts";
@@ -43,22 +42,17 @@ export function catalogService(context: ApiContext): ServiceBinding {
   });
 }
 
-function createCatalog(context: ApiContext, request: CreateCatalogRequest): Promise<CatalogRecord> {
-  const key = requestKeyOf("CreateCatalog", CreateCatalogRequestSchema, request);
-  const chosen = request.catalogId;
+async function createCatalog(context: ApiContext, request: CreateCatalogRequest): Promise<CatalogRecord> {
+  const requestId = readRequestId(request.requestId);
+  const { catalogId } = request;
   const id =
-    chosen === "" ? asCatalogId(`catalog-${context.ids.suffix(10)}`) : chosenId("catalogs", chosen, "catalog_id");
+    catalogId === "" ? asCatalogId(`catalog-${context.ids.suffix(10)}`) : chosenId("catalogs", catalogId, "catalog_id");
   if (request.catalog?.spec === undefined) throw fieldInvalid("catalog.spec", "must be set");
   const checks = new FieldChecks();
   const spec = readCatalogSpec(checks, { path: "catalog.spec", value: request.catalog.spec });
   checks.finish();
-  return context.engine.submit({
-    type: "catalog-create",
-    id,
-    uid: context.ids.uid(),
-    spec,
-    ...(key === undefined ? {} : { request: key }),
-  });
+  const key = requestKeyOf("CreateCatalog", requestId, { catalogId, spec });
+  return context.engine.submit({ type: "catalog-create", id, uid: context.ids.uid(), spec, ...key });
 }
 
 function updateCatalog(context: ApiContext, request: UpdateCatalogRequest): Promise<CatalogRecord> {

@@ -4,7 +4,6 @@ import { fieldInvalid } from "../../../shared/errors.ts";
 import { type Template, TemplateSpecSchema } from "../../../shared/gen/es/meridian/v1/template_pb.ts";
 import {
   type CreateTemplateRequest,
-  CreateTemplateRequestSchema,
   TemplateService,
   type UpdateTemplateRequest,
 } from "../../../shared/gen/es/meridian/v1/template_service_pb.ts";
@@ -16,7 +15,7 @@ import type { ApiContext } from "../context.ts";
 import { readTemplateSpec, toTemplateSpec } from "../convert/template.ts";
 import { FieldChecks } from "../field-checks.ts";
 import { listResources } from "../list/list.ts";
-import { requestKeyOf } from "../request-key.ts";
+import { readRequestId, requestKeyOf } from "../request-key.ts";
 import { templateKind } from "../resource-kind.ts";
 import { chosenId, idOfName } from "../resource-name.ts";
 import { bindService, type ServiceBinding } from "../rpc/handlers.ts";
@@ -50,22 +49,19 @@ export function templateService(context: ApiContext): ServiceBinding {
   });
 }
 
-function createTemplate(context: ApiContext, request: CreateTemplateRequest): Promise<TemplateRecord> {
-  const key = requestKeyOf("CreateTemplate", CreateTemplateRequestSchema, request);
-  const chosen = request.templateId;
+async function createTemplate(context: ApiContext, request: CreateTemplateRequest): Promise<TemplateRecord> {
+  const requestId = readRequestId(request.requestId);
+  const { templateId } = request;
   const id =
-    chosen === "" ? asTemplateId(`template-${context.ids.suffix(10)}`) : chosenId("templates", chosen, "template_id");
+    templateId === ""
+      ? asTemplateId(`template-${context.ids.suffix(10)}`)
+      : chosenId("templates", templateId, "template_id");
   if (request.template?.spec === undefined) throw fieldInvalid("template.spec", "must be set");
   const checks = new FieldChecks();
   const spec = readTemplateSpec(checks, { path: "template.spec", value: request.template.spec });
   checks.finish();
-  return context.engine.submit({
-    type: "template-create",
-    id,
-    uid: context.ids.uid(),
-    spec,
-    ...(key === undefined ? {} : { request: key }),
-  });
+  const key = requestKeyOf("CreateTemplate", requestId, { templateId, spec });
+  return context.engine.submit({ type: "template-create", id, uid: context.ids.uid(), spec, ...key });
 }
 
 function updateTemplate(context: ApiContext, request: UpdateTemplateRequest): Promise<TemplateRecord> {

@@ -2,12 +2,10 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { fieldInvalid, notFound } from "../../../shared/errors.ts";
 import { type VmSpec as VmSpecMessage, VmSpecSchema } from "../../../shared/gen/es/meridian/v1/vm_pb.ts";
-import {
-  type CloneVmRequest,
-  CloneVmRequestSchema,
-  type CreateVmRequest,
-  CreateVmRequestSchema,
-  type PlacementExplanationSchema,
+import type {
+  CloneVmRequest,
+  CreateVmRequest,
+  PlacementExplanationSchema,
 } from "../../../shared/gen/es/meridian/v1/vm_service_pb.ts";
 import type { VmId } from "../../../shared/ids.ts";
 import { asVmId } from "../../../shared/ids.ts";
@@ -17,38 +15,30 @@ import type { VmRecord, VmSpec } from "../../pool/vm.ts";
 import { getRecord } from "../answer.ts";
 import type { ApiContext } from "../context.ts";
 import { toExplanation } from "../convert/explanation.ts";
-import { readVmSpec, readVmSpecParts } from "../convert/vm-spec.ts";
+import { readVmSpec, readVmSpecParts, type VmSpecParts } from "../convert/vm-spec.ts";
 import { FieldChecks } from "../field-checks.ts";
-import { requestKeyOf } from "../request-key.ts";
+import { readRequestId, requestKeyOf } from "../request-key.ts";
 import { vmKind } from "../resource-kind.ts";
 import { chosenId, idOfName } from "../resource-name.ts";
 
-export function createVm(context: ApiContext, request: CreateVmRequest): Promise<VmRecord> {
-  const key = requestKeyOf("CreateVm", CreateVmRequestSchema, request);
-  const id = newVmId(context, request.vmId);
+export async function createVm(context: ApiContext, request: CreateVmRequest): Promise<VmRecord> {
+  const requestId = readRequestId(request.requestId);
+  const { vmId } = request;
+  const id = newVmId(context, vmId);
   const spec = readNewSpec("vm.spec", request.vm?.spec);
-  return context.engine.submit({
-    type: "vm-create",
-    id,
-    uid: context.ids.uid(),
-    spec,
-    ...(key === undefined ? {} : { request: key }),
-  });
+  const key = requestKeyOf("CreateVm", requestId, { vmId, spec });
+  return context.engine.submit({ type: "vm-create", id, uid: context.ids.uid(), spec, ...key });
 }
 
 export async function cloneVm(context: ApiContext, request: CloneVmRequest): Promise<VmRecord> {
-  const key = requestKeyOf("CloneVm", CloneVmRequestSchema, request);
-  const id = newVmId(context, request.vmId);
-  const sourceId = idOfName("vms", request.name);
-  const source = await getRecord(context, vmKind, sourceId);
-  const spec = readCopySpec(source, request.spec ?? create(VmSpecSchema));
-  return context.engine.submit({
-    type: "vm-create",
-    id,
-    uid: context.ids.uid(),
-    spec,
-    ...(key === undefined ? {} : { request: key }),
-  });
+  const requestId = readRequestId(request.requestId);
+  const { name, vmId } = request;
+  const id = newVmId(context, vmId);
+  const sourceId = idOfName("vms", name);
+  const parts = readCopyParts(request.spec ?? create(VmSpecSchema));
+  const key = requestKeyOf("CloneVm", requestId, { name, vmId, parts });
+  const spec = specOfCopy(await getRecord(context, vmKind, sourceId), parts);
+  return context.engine.submit({ type: "vm-create", id, uid: context.ids.uid(), spec, ...key });
 }
 
 export function planNewVm(
@@ -75,8 +65,8 @@ function readNewSpec(path: string, spec: VmSpecMessage | undefined): VmSpec {
   return read;
 }
 
-/** What a copy is: `template`, `source_vm` and its host come from the original, as do resources that are not said. */
-function readCopySpec(source: VmRecord, message: VmSpecMessage): VmSpec {
+/** What a request says of a copy: all but what comes from the original. */
+function readCopyParts(message: VmSpecMessage): VmSpecParts {
   const checks = new FieldChecks();
   const { template, sourceVm, placement } = message;
   if (template !== "") checks.refuse("spec.template", "comes from the original; leave it out");
@@ -86,6 +76,11 @@ function readCopySpec(source: VmRecord, message: VmSpecMessage): VmSpec {
   }
   const parts = readVmSpecParts(checks, { path: "spec", value: message });
   checks.finish();
+  return parts;
+}
+
+/** A copy's template and host are the original's, and so are resources that are not said. */
+function specOfCopy(source: VmRecord, parts: VmSpecParts): VmSpec {
   const { resources } = parts;
   return {
     ...parts,

@@ -23,11 +23,12 @@ export function updateVm(context: ApiContext, request: UpdateVmRequest): Promise
   return changeUntilDone(etag, async () => {
     const vm = await getRecord(context, vmKind, id);
     const spec = readChange(vm, { wanted: wanted?.spec, mask: updateMask });
+    // What is fixed by placement may change only if the VM is still as it was read, whatever else has changed meanwhile.
+    const proof = etag ?? (isPlacementChange(vm, spec) ? etagOf(vm) : undefined);
     return context.engine.submit({
       type: "vm-update",
       id,
-      // Without the caller's, the etag that was read: the VM's state, which decides what may change, must still be so.
-      etag: etag ?? etagOf(vm),
+      ...(proof === undefined ? {} : { etag: proof }),
       baseGeneration: vm.generation,
       spec,
     });
@@ -44,6 +45,7 @@ function readChange(
   if (message.sourceVm !== current.sourceVm) throw immutable("source_vm");
   const checks = new FieldChecks();
   const parts = readVmSpecParts(checks, { path: "vm.spec", value: message });
+  // Of a VM that is being deleted the engine says so; that DELETED cannot be written is not what the caller did wrong.
   if (vm.spec.wanted !== "deleted") checks.finish();
   if (parts.project !== vm.spec.project) throw immutable("project");
   if (vm.state !== "PENDING") {
@@ -57,6 +59,11 @@ function readChange(
     ...(templateVersion === undefined ? {} : { templateVersion }),
     ...(sourceVm === undefined ? {} : { sourceVm }),
   };
+}
+
+function isPlacementChange(vm: VmRecord, spec: VmSpec): boolean {
+  const { resources, placement } = vm.spec;
+  return !isDeepStrictEqual(spec.resources, resources) || !isDeepStrictEqual(spec.placement, placement);
 }
 
 function immutable(field: string): MeridianError {

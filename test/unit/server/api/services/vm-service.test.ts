@@ -72,6 +72,16 @@ describe("VmService", () => {
     await refused(vms().createVm({ ...request, vm: { spec: { template } } }), "REQUEST_ID_REUSED");
   });
 
+  it("is not confused by what is ignored in a create, nor by spans that cannot be", async () => {
+    const ignored = { createTime: { seconds: 9_000_000_000_000_000_000n }, generation: 7n };
+    const first = await vms().createVm({ requestId: "r1", vm: { ...ignored, spec: { template } } });
+    assert.equal(first.vm?.generation, 1n);
+    const again = await vms().createVm({ requestId: "r1", vm: { spec: { template, priority: 50 } } });
+    assert.equal(again.vm?.uid, first.vm?.uid);
+    const pendingTimeout = { seconds: 9_000_000_000_000_000_000n };
+    await refused(vms().createVm({ requestId: "r2", vm: { spec: { template, pendingTimeout } } }), "FIELD_INVALID");
+  });
+
   it("refuses a name that is taken, and what does not exist", async () => {
     await vms().createVm({ vmId: "a", vm: { spec: { template } } });
     await refused(vms().createVm({ vmId: "a", vm: { spec: { template } } }), "RESOURCE_EXISTS");
@@ -217,6 +227,13 @@ describe("VmService", () => {
         assert.deepEqual(refusal.fields, [`vm.spec.${field}`]);
       }
       await refused(vms().updateVm({ vm: { name } }), "FIELD_INVALID");
+    });
+
+    it("tells of a VM that is being deleted that it is", async () => {
+      await vms().deleteVm({ name });
+      await refused(vms().updateVm({ vm: { name, spec: { priority: 1 } } }), "STATE_NOT_ALLOWED");
+      await refused(vms().startVm({ name }), "STATE_NOT_ALLOWED");
+      await vms().deleteVm({ name });
     });
 
     it("refuses other resources and placement once the VM has a host", async () => {
