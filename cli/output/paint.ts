@@ -10,7 +10,8 @@ const styles = { good: "green", busy: "yellow", bad: "red", dim: "dim", strong: 
 
 export function paintFor(terminal: Terminal, output: Output): Paint {
   if (!hasColour(terminal, output)) return (text) => text;
-  return (text, tone) => (tone === "plain" || text === "" ? text : styleText(styles[tone], text, { validateStream: false }));
+  return (text, tone) =>
+    tone === "plain" || text === "" ? text : styleText(styles[tone], text, { validateStream: false });
 }
 
 const tones: Readonly<Record<string, Tone>> = {
