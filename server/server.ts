@@ -13,7 +13,7 @@ import type { ApiContext } from "./api/context.ts";
 import { createErrorReporter } from "./api/error-status.ts";
 import { createGrpcApi } from "./api/grpc.ts";
 import { createHttpServer } from "./api/http.ts";
-import { drainCallsMs } from "./api/limits.ts";
+import { closePortMs, drainCallsMs } from "./api/limits.ts";
 import { ActiveCalls } from "./api/rpc/active-calls.ts";
 import { createServices } from "./api/services/services.ts";
 import { VmChanges } from "./api/vm-changes.ts";
@@ -179,7 +179,7 @@ class ComposedServer implements RunningServer {
     const { agentListen, clock } = this.options;
     const server = new GrpcServer(agentServerOptions);
     server.addService(sessions.service.definition, { ...sessions.service.implementation });
-    this.opened.defer(() => closeGrpc(server, clock, drainCallsMs));
+    this.opened.defer(() => closeGrpc(server, clock, closePortMs));
     return await listenGrpc(server, "agent_listen", agentListen);
   }
 
@@ -195,8 +195,8 @@ class ComposedServer implements RunningServer {
     const services = createServices(context);
     const grpc = createGrpcApi(services, { calls, errors, clock });
     const http = createHttpServer(services, { calls, errors, version, isReady: () => this.isReady });
-    this.opened.defer(() => closeGrpc(grpc.server, clock, drainCallsMs));
-    this.opened.defer(() => closeHttp(http, clock, drainCallsMs));
+    this.opened.defer(() => closeGrpc(grpc.server, clock, closePortMs));
+    this.opened.defer(() => closeHttp(http, clock, closePortMs));
     this.opened.defer(() => within(calls.close(), clock, drainCallsMs));
     this.opened.defer(() => sessions.closeAll("the server is stopping"));
     this.opened.defer(() => {

@@ -127,3 +127,5 @@ export const httpHeadersMax = 100;
 
 /** How long calls under way may take when the server closes. */
 export const drainCallsMs = 5000;
+/** And the connections after that: what is left on them are watches of health, which have been told. */
+export const closePortMs = 500;

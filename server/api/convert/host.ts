@@ -28,8 +28,8 @@ export function toHost(view: PoolView, host: HostRecord, images: ImageIndex): Ho
       ...useOf(view.ledger(host.id)),
       ...contactOf(view.contact(host.id)),
       state: hostStateValues[host.state],
-      conditions: conditionsOf(host, view.vmsOn(host.id).size),
-      placeable: isPlaceable(host),
+      conditions: conditionsOf(view, host),
+      placeable: isPlaceable(view, host),
       templates: images.templatesOn(host).map((id) => nameOf("templates", id)),
       vmCount: view.vmsOn(host.id).size,
       foreignVmCount: host.foreignVms.length,
@@ -44,13 +44,18 @@ export function toHost(view: PoolView, host: HostRecord, images: ImageIndex): Ho
 }
 
 /** Whether a VM could be placed there now, had the host room. */
-export function isPlaceable(host: HostRecord): boolean {
+export function isPlaceable(view: PoolView, host: HostRecord): boolean {
   return (
-    host.state === "READY" &&
+    isTalking(view, host) &&
     host.spec.schedulable &&
     host.spec.drain === undefined &&
     host.conditions.every((condition) => condition.holds)
   );
+}
+
+/** After a restart of the server a host is still READY, but has to be heard again before it gets VMs. */
+function isTalking(view: PoolView, host: HostRecord): boolean {
+  return host.state === "READY" && view.contact(host.id)?.isConnected === true;
 }
 
 /** Parts of the status, to be put together. */
@@ -85,7 +90,8 @@ function useOf(ledger: HostLedger): Status {
 }
 
 function contactOf(contact: HostContact | undefined): Status {
-  if (contact === undefined) return {};
+  // 0: the server has not heard of it since it started.
+  if (contact === undefined || contact.heardAtMs === 0) return {};
   return {
     observed: {
       cpuCount: contact.inUse.cpuCount,
@@ -100,16 +106,17 @@ function contactOf(contact: HostContact | undefined): Status {
 }
 
 /** "Connected", "Schedulable", "Drained" while it is being drained, and what the agent's preflight found. */
-function conditionsOf(host: HostRecord, vmCount: number): MessageInitShape<typeof ConditionSchema>[] {
+function conditionsOf(view: PoolView, host: HostRecord): MessageInitShape<typeof ConditionSchema>[] {
   const { drain, schedulable } = host.spec;
-  const isConnected = host.state === "READY";
+  const vmCount = view.vmsOn(host.id).size;
+  const isAwaited = host.state === "READY" && !isTalking(view, host);
   const isSchedulable = schedulable && drain === undefined;
   const conditions = [
     toCondition({
       type: "Connected",
-      holds: isConnected,
-      reason: `${host.state.charAt(0)}${host.state.slice(1).toLowerCase()}`,
-      message: connectedMessages[host.state],
+      holds: isAwaited ? undefined : host.state === "READY",
+      reason: isAwaited ? "Reconnecting" : `${host.state.charAt(0)}${host.state.slice(1).toLowerCase()}`,
+      message: isAwaited ? "no session is open; the host is given time to return" : connectedMessages[host.state],
       sinceMs: host.stateSinceMs,
     }),
     toCondition({

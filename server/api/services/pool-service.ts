@@ -64,7 +64,7 @@ function totalsOf(view: PoolView): MessageInitShape<typeof PoolTotalsSchema>[] {
     byArchitecture.set(architecture, totals);
     totals.hosts += 1;
     if (host.state === "READY") totals.hostsReady += 1;
-    if (!isPlaceable(host)) continue;
+    if (!isPlaceable(view, host)) continue;
     totals.hostsPlaceable += 1;
     addLedger(totals, view.ledger(host.id));
   }

@@ -112,9 +112,14 @@ describe("the server", () => {
     await stream.next();
     await stream.next();
     const watching = refused(stream.next(), "SERVER_NOT_SERVING");
+    const health = createClient(Health, grpc(server)).watch({})[Symbol.asyncIterator]();
+    assert.equal((await health.next()).value?.status, Serving.SERVING);
+    const told = health.next();
     const startedMs = performance.now();
     await Promise.all([server.close(), server.close()]);
     await Promise.all([waiting, watching, server.closed]);
+    assert.equal((await told).value?.status, Serving.NOT_SERVING);
+    await assert.rejects(health.next());
     assert(performance.now() - startedMs < 4000, "closing took its whole bound");
     for (const address of Object.values(server.addresses)) await assert.rejects(dial(address), /ECONNREFUSED/);
   });

@@ -67,6 +67,13 @@ describe("the HTTP port", () => {
     assert.equal((await post(getPool, "{}", { "content-type": "text/plain" })).status, 415);
   });
 
+  it("says of a method that needs two-way streams that it does", async () => {
+    const { status } = await post("/meridian.v1.VmService/ExecVm", "{}", {
+      "content-type": "application/connect+json",
+    });
+    assert.equal(status, 505);
+  });
+
   it("refuses JSON that is none, and fields of the wrong kind", async () => {
     for (const body of ["", "{", "[]", "null", '{"name": 7}', '{"name": {"a": 1}}', "\u0000\u0001"]) {
       const { status, text } = await post("/meridian.v1.VmService/GetVm", body);

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { Code } from "@connectrpc/connect";
+import { MeridianError } from "../../../../shared/errors.ts";
 import { HostService } from "../../../../shared/gen/es/meridian/v1/host_service_pb.ts";
 import { WatchEventType as Type } from "../../../../shared/gen/es/meridian/v1/types_pb.ts";
 import { VmService, type WatchVmsResponse } from "../../../../shared/gen/es/meridian/v1/vm_service_pb.ts";
@@ -99,6 +101,15 @@ describe("watches", () => {
     await refused(watch({ fromRevision: -1n }), "FIELD_INVALID");
     await refused(watch({ fromRevision: 9_000_000_000_000_000_000n }), "FIELD_INVALID");
     await refused(watch({ fromRevision: 1_000_000n }), "REVISION_TOO_OLD");
+  });
+
+  it("hand on that a reader is too slow", async () => {
+    api.driver.engine.follow = async function* (revision) {
+      yield { revision: revision + 1, changes: [] };
+      throw new MeridianError("WATCHER_TOO_SLOW", "changes came faster than they were read");
+    };
+    const refusal = await refused(take(api.client(VmService).watchVms({}), 2), "WATCHER_TOO_SLOW");
+    assert.equal(refusal.code, Code.ResourceExhausted);
   });
 
   it("end with SERVER_NOT_SERVING when the server closes", async () => {

@@ -58,6 +58,15 @@ describe("HostService", () => {
     assert.deepEqual([condition?.state, condition?.reason], [Condition_State.FALSE, "Expired"]);
   });
 
+  it("places nothing on a host whose session has ended, and does not yet call it gone", async () => {
+    const host = await api.driver.addHost("mac-2");
+    await host.disconnect();
+    const { host: shown } = await hosts().getHost({ name: "hosts/mac-2" });
+    assert.deepEqual([shown?.status?.state, shown?.status?.placeable], [HostStatus_State.READY, false]);
+    const connected = shown?.status?.conditions.find(({ type }) => type === "Connected");
+    assert.deepEqual([connected?.state, connected?.reason], [Condition_State.UNKNOWN, "Reconnecting"]);
+  });
+
   it("cordons, drains and uncordons", async () => {
     const { host: cordoned } = await hosts().cordonHost({ name });
     assert.equal(cordoned?.spec?.schedulable, false);
