@@ -118,9 +118,13 @@ export class PoolUnderLoad {
     return required(pool, "pool");
   }
 
-  /** Kills the server as a power cut would and starts another on the same data and ports, which may not serve yet. */
-  async restartServer(): Promise<void> {
+  /** Ends the server as a power cut would. */
+  async killServer(): Promise<void> {
     await this.current.kill();
+  }
+
+  /** Starts another server on the same data and ports; it may not serve yet. */
+  startServer(): void {
     const { directory, profileDir } = this.options;
     this.current = new ServerProcess({ directory, profileDir, addresses: this.addresses });
   }

@@ -19,10 +19,22 @@ interface Waiter {
   readonly reject: (error: Error) => void;
 }
 
+interface NextWaiter {
+  readonly test: StateTest;
+  readonly resolve: (seen: SeenVm) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export interface SeenVm {
+  readonly name: string;
+  readonly atMs: number;
+}
+
 export class VmWatch {
   private readonly stream: ClientReadableStream<WatchVmsResponse>;
   private readonly states = new Map<string, { readonly state: VmStatus_State; readonly atMs: number }>();
   private readonly waiters = new Map<string, Waiter>();
+  private next: NextWaiter | undefined;
   private failure: Error | undefined;
 
   /** @param fromRevision what happened after it is seen. */
@@ -47,6 +59,14 @@ export class VmWatch {
     });
   }
 
+  /** The next VM, whichever it is, that comes into such a state. One such wait at a time. */
+  untilNext(test: StateTest): Promise<SeenVm> {
+    if (this.failure !== undefined) return Promise.reject(this.failure);
+    return new Promise((resolve, reject) => {
+      this.next = { test, resolve, reject };
+    });
+  }
+
   close(): void {
     this.stream.cancel();
   }
@@ -54,6 +74,11 @@ export class VmWatch {
   private see({ name, status: said }: Vm): void {
     const state = said?.state ?? VmStatus_State.UNSPECIFIED;
     const atMs = momentMs();
+    const before = this.states.get(name)?.state;
+    if (this.next?.test(state) === true && !(before !== undefined && this.next.test(before))) {
+      this.next.resolve({ name, atMs });
+      this.next = undefined;
+    }
     if (state === VmStatus_State.DELETED) this.states.delete(name);
     else this.states.set(name, { state, atMs });
     const waiter = this.waiters.get(name);
@@ -69,6 +94,7 @@ export class VmWatch {
 
   private fail(error: Error): void {
     this.failure ??= error;
+    this.next?.reject(error);
     for (const waiter of this.waiters.values()) waiter.reject(error);
     this.waiters.clear();
   }

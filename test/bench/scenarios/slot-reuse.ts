@@ -22,7 +22,8 @@ export const slotReuse: Scenario = {
       const waiting = await pool.create(id, "macos");
       await pending;
       running.push(waiting);
-      return await timeReuse(pool, required(running.shift(), "running VM"), waiting);
+      const { elapsedMs } = await timeReuse(pool, required(running.shift(), "running VM"));
+      return elapsedMs;
     });
   },
 };
@@ -38,12 +39,18 @@ export async function makeRunning(pool: PoolUnderLoad, template: TemplateName, c
   return made;
 }
 
-/** Deletes a VM of a full pool, and returns how long after its end a waiting one has its place. */
-export async function timeReuse(pool: PoolUnderLoad, old: MadeVm, waiting: MadeVm): Promise<number> {
+/** What became of a slot: how long after the end of its old VM a client saw the new one in its place, and which that is. */
+export interface Reuse {
+  readonly elapsedMs: number;
+  readonly name: string;
+}
+
+/** Deletes a VM of a full pool in which others wait, and returns when the one that takes its place runs. */
+export async function timeReuse(pool: PoolUnderLoad, old: MadeVm): Promise<Reuse> {
   const freed = pool.fleet.untilDeleted(old.uid);
-  const placed = pool.watch.until(waiting.name, isPlaced);
+  const placed = pool.watch.untilNext(isPlaced);
   await pool.delete(old.name);
-  const [freedMs, placedMs] = await Promise.all([freed, placed]);
-  await pool.watch.until(waiting.name, isRunning);
-  return placedMs - freedMs;
+  const [freedMs, { name, atMs }] = await Promise.all([freed, placed]);
+  await pool.watch.until(name, isRunning);
+  return { elapsedMs: atMs - freedMs, name };
 }
