@@ -46,5 +46,6 @@ function swapIfLarger<T>(heap: T[], below: number, above: number, compare: (a: T
 
 function isLarger<T>(heap: readonly T[], index: number, than: number, compare: (a: T, b: T) => number): boolean {
   if (index >= heap.length || than >= heap.length) return false;
+  // Both exist: the bounds were checked just now. (An item may itself be undefined, so that cannot be asked.)
   return compare(heap[index] as T, heap[than] as T) > 0;
 }
