@@ -19,6 +19,8 @@ export interface WaitingGroup {
   readonly shape: Shape;
   /** Found to fit on no host, but for those in `changedHosts`, which have changed since. */
   isParked: boolean;
+  /** May have a host now. */
+  isAwake: boolean;
   readonly changedHosts: Set<HostId>;
   readonly members: OrderedHeap<WaitingVm>;
 }
@@ -26,70 +28,75 @@ export interface WaitingGroup {
 export class WaitingQueue {
   private readonly groups = new Map<string, WaitingGroup>();
   private readonly groupOf = new Map<VmId, WaitingGroup>();
-  /** Groups that may have a host now. */
-  private readonly awake = new Set<WaitingGroup>();
+  /** Groups that may have a host now: the one whose first VM goes before all others comes first. */
+  private readonly awake = new OrderedHeap<WaitingGroup>(isGroupBefore, (group) => group.shape.key);
 
   add(vm: WaitingVm, shape: Shape): void {
-    this.remove(vm.id);
-    let group = this.groups.get(shape.key);
-    if (group === undefined) {
-      group = {
-        shape,
-        isParked: false,
-        changedHosts: new Set(),
-        members: new OrderedHeap(isBefore, (member) => member.id),
-      };
-      this.groups.set(shape.key, group);
-    }
+    // A change that leaves the shape as it is wakes nobody.
+    if (this.groupOf.get(vm.id)?.shape.key !== shape.key) this.remove(vm.id);
+    const group = this.groups.get(shape.key) ?? this.openGroup(shape);
+    this.sleep(group);
+    group.members.remove(vm.id);
     group.members.add(vm);
     this.groupOf.set(vm.id, group);
-    if (!group.isParked) this.awake.add(group);
+    if (!group.isParked || group.changedHosts.size > 0) this.awaken(group);
   }
 
   remove(id: VmId): void {
     const group = this.groupOf.get(id);
     if (group === undefined) return;
+    const wasAwake = group.isAwake;
+    this.sleep(group);
     this.groupOf.delete(id);
     group.members.remove(id);
-    if (group.members.size > 0) return;
-    this.groups.delete(group.shape.key);
-    this.awake.delete(group);
+    if (group.members.size === 0) this.groups.delete(group.shape.key);
+    else if (wasAwake) this.awaken(group);
   }
 
   /** Parks a group: it fits nowhere now. */
   park(group: WaitingGroup): void {
     group.isParked = true;
     group.changedHosts.clear();
-    this.awake.delete(group);
+    this.sleep(group);
   }
 
-  /** A host may have room that it had not: every group may look at it. */
+  /** A host may have room that it had not: every group that it could serve may look at it. */
   wake(host: HostId): void {
     for (const group of this.groups.values()) {
-      if (group.shape.host !== undefined && group.shape.host !== host) continue;
-      if (group.isParked) group.changedHosts.add(host);
-      this.awake.add(group);
+      if (!group.isParked || (group.shape.host !== undefined && group.shape.host !== host)) continue;
+      group.changedHosts.add(host);
+      this.awaken(group);
     }
   }
 
   /** The awake group whose first VM goes before those of all others, or nothing. */
   nextAwake(): WaitingGroup | undefined {
-    let best: WaitingGroup | undefined;
-    let bestFirst: WaitingVm | undefined;
-    for (const group of this.awake) {
-      const first = group.members.first;
-      if (first === undefined) continue;
-      if (bestFirst === undefined || isBefore(first, bestFirst)) {
-        best = group;
-        bestFirst = first;
-      }
-    }
-    return best;
+    return this.awake.first;
   }
 
   /** The group of a waiting VM. */
   group(id: VmId): WaitingGroup | undefined {
     return this.groupOf.get(id);
+  }
+
+  private openGroup(shape: Shape): WaitingGroup {
+    const members = new OrderedHeap<WaitingVm>(isBefore, (member) => member.id);
+    const group = { shape, isParked: false, isAwake: false, changedHosts: new Set<HostId>(), members };
+    this.groups.set(shape.key, group);
+    return group;
+  }
+
+  /** Puts it where its first VM belongs; a group sleeps while its members change. */
+  private awaken(group: WaitingGroup): void {
+    if (group.isAwake) return;
+    group.isAwake = true;
+    this.awake.add(group);
+  }
+
+  private sleep(group: WaitingGroup): void {
+    if (!group.isAwake) return;
+    group.isAwake = false;
+    this.awake.remove(group.shape.key);
   }
 }
 
@@ -98,4 +105,10 @@ export function isBefore(a: WaitingVm, b: WaitingVm): boolean {
   if (a.priority !== b.priority) return a.priority > b.priority;
   if (a.createTimeMs !== b.createTimeMs) return a.createTimeMs < b.createTimeMs;
   return a.id < b.id;
+}
+
+function isGroupBefore(a: WaitingGroup, b: WaitingGroup): boolean {
+  const first = a.members.first;
+  const second = b.members.first;
+  return first !== undefined && second !== undefined && isBefore(first, second);
 }

@@ -5,19 +5,23 @@
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
 import { Engine } from "../../../server/engine/engine.ts";
+import { explainVm, planVm } from "../../../server/placement/explain.ts";
+import type { PlacementExplanation } from "../../../server/placement/explanation.ts";
 import type { DurableBatch } from "../../../server/pool/changes.ts";
 import type { EventReply, HostConnected, PoolEvent } from "../../../server/pool/events.ts";
+import type { HostRecord, HostSpec } from "../../../server/pool/host.ts";
+import { resolveImage } from "../../../server/pool/image.ts";
 import { Pool } from "../../../server/pool/pool.ts";
 import type { PoolView } from "../../../server/pool/view.ts";
 import type { VmCommand, VmRecord, VmState } from "../../../server/pool/vm.ts";
 import { MemoryDisk, MemoryStore } from "../../../server/storage/memory-store.ts";
 import { required } from "../../../shared/assert.ts";
 import { type ErrorReason, MeridianError } from "../../../shared/errors.ts";
-import { asVmId, type HostId, hostVmName } from "../../../shared/ids.ts";
+import { asHostId, asVmId, type HostId, hostVmName } from "../../../shared/ids.ts";
 import { silentLogger } from "../../../shared/log.ts";
 import { FakeClock } from "../fake-clock.ts";
 import { ScriptedHost } from "./scripted-host.ts";
-import { defaultTemplate, templateCreate, type VmCreateFields, vmCreate } from "./specs.ts";
+import { defaultTemplate, templateCreate, type VmCreateFields, type VmSpecFields, vmCreate, vmSpec } from "./specs.ts";
 
 export interface PoolDriverOptions {
   /** What an earlier engine left. Default: nothing. */
@@ -137,6 +141,23 @@ export class PoolDriver {
     reading.catch(() => undefined);
     assert(pool instanceof Pool);
     return pool;
+  }
+
+  /** Changes a host's spec as an operator does. */
+  async changeHost(name: string, fields: Partial<HostSpec>): Promise<HostRecord> {
+    const { id, generation, spec } = required(this.view().hosts.get(asHostId(name)), `host ${name}`);
+    return await this.submit({ type: "host-update", id, baseGeneration: generation, spec: { ...spec, ...fields } });
+  }
+
+  /** Why the VM waits, or why it stands where it does. */
+  explain(name: string): PlacementExplanation {
+    return explainVm(this.view(), this.vm(name), this.engine.nowMs());
+  }
+
+  /** Where a VM would be placed now. */
+  plan(fields: VmSpecFields = {}): PlacementExplanation {
+    const spec = vmSpec(fields);
+    return planVm(this.view(), spec, resolveImage(this.view(), spec));
   }
 
   vm(name: string): VmRecord {

@@ -31,6 +31,11 @@ export function vmSpec({ placement, ...fields }: VmSpecFields = {}): VmSpec {
   };
 }
 
+/** A spec that asks for so much, and for what the template gives of the rest. */
+export function sized(cpuCount: number, memoryMib = 0, diskMib = 0): VmSpecFields {
+  return { resources: { cpuCount, memoryMib, diskMib } };
+}
+
 /** The uid that the builders give to what has this name: the same in every run. */
 export function uidFor(name: string): Uid {
   return asUid(Array.from(Buffer.from(name.padEnd(16, "_").slice(-16)), (byte) => byte.toString(16)).join(""));

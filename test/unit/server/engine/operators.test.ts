@@ -42,7 +42,7 @@ afterEach(() => pool.close());
 describe("draining a host", () => {
   it("without a deadline takes no new VM and ends none", async () => {
     await pool.create("a");
-    await pool.submit(hostUpdate("mac-1", drainFor(undefined)));
+    await pool.changeHost("mac-1", drainFor(undefined));
     assert.equal((await pool.create("b")).state, "PENDING");
     await pool.advance(60 * minuteMs);
     assert.equal(pool.vm("a").state, "RUNNING");
@@ -50,7 +50,7 @@ describe("draining a host", () => {
 
   it("with a deadline deletes what is left then, by force", async () => {
     await pool.create("a");
-    await pool.submit(hostUpdate("mac-1", drainFor(5 * minuteMs)));
+    await pool.changeHost("mac-1", drainFor(5 * minuteMs));
     await pool.advance(5 * minuteMs - 100);
     assert.equal(pool.vm("a").state, "RUNNING");
     await pool.advance(200);
@@ -61,7 +61,7 @@ describe("draining a host", () => {
 
   it("keeps its deadline over a restart of the server, also of a host that is lost", async () => {
     await pool.create("a");
-    await pool.submit(hostUpdate("mac-1", drainFor(40 * minuteMs)));
+    await pool.changeHost("mac-1", drainFor(40 * minuteMs));
     await host.disconnect();
     await pool.advance(20 * minuteMs);
     assert.equal(pool.view().hosts.get(host.id)?.state, "LOST");
@@ -72,7 +72,7 @@ describe("draining a host", () => {
 
   it("opens the host again once it is empty, if that was asked for", async () => {
     await pool.create("a");
-    await pool.submit(hostUpdate("mac-1", drainFor(undefined, "uncordon")));
+    await pool.changeHost("mac-1", drainFor(undefined, "uncordon"));
     await pool.create("b");
     assert.equal(pool.vm("b").state, "PENDING");
     await pool.submit(vmWant("a", "deleted"));
@@ -83,13 +83,13 @@ describe("draining a host", () => {
   });
 
   it("of an empty host that is to be opened again ends at once", async () => {
-    await pool.submit(hostUpdate("mac-1", drainFor(minuteMs, "uncordon")));
+    await pool.changeHost("mac-1", drainFor(minuteMs, "uncordon"));
     assert.equal(pool.view().hosts.get(host.id)?.spec.drain, undefined);
   });
 
   it("can be called off", async () => {
     await pool.create("a");
-    await pool.submit(hostUpdate("mac-1", drainFor(minuteMs)));
+    await pool.changeHost("mac-1", drainFor(minuteMs));
     const { drain: _, ...spec } = pool.view().hosts.get(host.id)?.spec ?? assert.fail();
     const generation = pool.view().hosts.get(host.id)?.generation ?? 0;
     await pool.submit({
@@ -313,12 +313,12 @@ describe("copies of VMs", () => {
   });
 
   it("that wait stay with that host when their original is deleted and another VM takes its name", async () => {
-    await pool.submit(hostUpdate("mac-1", { schedulable: false }));
+    await pool.changeHost("mac-1", { schedulable: false });
     assert.equal((await pool.create("copy", { sourceVm: asVmId("original") })).state, "PENDING");
     await pool.submit(vmWant("original", "deleted"));
     await pool.create("original", { uid: uidFor("second") });
     assert.equal(pool.vm("original").host, "mac-0");
-    await pool.submit(hostUpdate("mac-1", { schedulable: true }));
+    await pool.changeHost("mac-1", { schedulable: true });
     assert.equal(pool.vm("copy").host, "mac-1");
     assert.deepEqual(pool.vm("copy").image.source, {
       kind: "clone",
@@ -329,7 +329,7 @@ describe("copies of VMs", () => {
   });
 
   it("that wait do so for that host after a restart too", async () => {
-    await pool.submit(hostUpdate("mac-1", { schedulable: false }));
+    await pool.changeHost("mac-1", { schedulable: false });
     await pool.create("copy", { sourceVm: asVmId("original") });
     // The original is younger in its state than the copy, so it is read after it.
     await pool.submit(vmWant("original", "running"));
