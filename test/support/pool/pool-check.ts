@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { HostRecord } from "../../../server/pool/host.ts";
 import { HostLedger } from "../../../server/pool/ledger.ts";
-import type { Pool } from "../../../server/pool/pool.ts";
+import { type Pool, vmDueMs } from "../../../server/pool/pool.ts";
 import { type VmRecord, vmStates } from "../../../server/pool/vm.ts";
 import { kindUnderWay } from "../../../server/pool/vm-machine.ts";
 
@@ -19,6 +19,11 @@ export function checkPool(pool: Pool): void {
   }
   const waiting = vms.filter((vm) => vm.state === "PENDING" && vm.spec.wanted !== "deleted").map(({ id }) => id);
   assert.deepEqual([...pool.waiting].sort(), waiting.sort(), "VMs that wait");
+  const dueTimes = vms.flatMap((vm) => vmDueMs(vm) ?? []);
+  if (dueTimes.length > 0) {
+    const { nextMs } = pool.deadlines;
+    assert.ok(nextMs !== undefined && nextMs <= Math.min(...dueTimes), "what is due next is scheduled");
+  }
   const deleted = vms.filter((vm) => vm.state === "DELETED").map(({ id }) => id);
   assert.deepEqual([...pool.deleted].sort(), deleted.sort(), "deleted VMs");
 }

@@ -34,7 +34,9 @@ export type Step =
       readonly kind: "connect" | "disconnect" | "heartbeat" | "cordon" | "uncordon" | "drain" | "delete-host";
       readonly host: number;
     }
-  | { readonly kind: "wait"; readonly spanMs: number };
+  | { readonly kind: "wait"; readonly spanMs: number }
+  /** The server ends, and the next one opens what is durable. */
+  | { readonly kind: "reopen" };
 
 const wishes = ["running", "stopped", "suspended", "paused", "deleted"] as const;
 /** "" stands for a VM that is not there. */
@@ -102,6 +104,7 @@ export const anyStep: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({ kind: fc.constant("foreign"), host, state: fc.constantFrom("running", "stopped") }),
   },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant("connect"), host }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("reopen") }) },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -130,7 +133,11 @@ function mostly<const T>(value: T, count: number): readonly T[] {
 }
 
 /** The event of the step now; nothing if there is none. */
-export function eventOf(pool: Pool, step: Exclude<Step, { kind: "wait" }>, stepNumber: number): PoolEvent | undefined {
+export function eventOf(
+  pool: Pool,
+  step: Exclude<Step, { kind: "wait" | "reopen" }>,
+  stepNumber: number,
+): PoolEvent | undefined {
   switch (step.kind) {
     case "create": {
       const { cpuCount } = step;

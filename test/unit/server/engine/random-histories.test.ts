@@ -10,12 +10,13 @@ const histories = fc.array(anyStep, { minLength: 20, maxLength: 120, size: "max"
 
 /** Runs a history, looking at the pool after every step; nothing that comes may end the engine. */
 async function play(steps: readonly Step[], check: (pool: PoolDriver) => void): Promise<PoolDriver> {
-  const pool = await PoolDriver.open();
+  let pool = await PoolDriver.open();
   await pool.submit(
     templateCreate(macosTemplate, { guestOs: "macos", source: { kind: "host-vm", vmName: "golden-macos" } }),
   );
   for (const [index, step] of [...firstSteps, ...steps].entries()) {
-    if (step.kind === "wait") await pool.advance(step.spanMs, { heartbeatMs: Number.POSITIVE_INFINITY });
+    if (step.kind === "reopen") pool = await pool.restart();
+    else if (step.kind === "wait") await pool.advance(step.spanMs, { heartbeatMs: Number.POSITIVE_INFINITY });
     else {
       const event = eventOf(pool.view(), step, index);
       if (event === undefined) continue;
