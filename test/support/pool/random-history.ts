@@ -186,6 +186,32 @@ export function eventOf(
   }
 }
 
+/** All hosts come back and show every VM that was ever seen there in a state of rest. */
+export function returnEvents(pool: Pool): readonly PoolEvent[] {
+  const resting = ["running", "stopped", "suspended", "paused"];
+  return Array.from({ length: hostCount }, (_, index): PoolEvent => {
+    const id = hostIdOf(index);
+    const shown = Array.from({ length: vmCount }, (_, number) => {
+      const state = recordOf(pool, number)?.sight?.state ?? "";
+      return state === "" || resting.includes(state) ? state : "running";
+    });
+    return hostConnected(id, { facts: largeHost, inventory: wholeInventory(inventoryOf(pool, id, shown)) });
+  });
+}
+
+/** Every host is alive and does what it was told. */
+export function obedienceEvents(pool: Pool): readonly PoolEvent[] {
+  const heartbeats = [...pool.hosts.values()].map(
+    ({ id, epoch }): PoolEvent => ({ type: "host-heard", id, epoch, use: hostUse() }),
+  );
+  const reports = Array.from({ length: vmCount }, (_, index) =>
+    reported(pool, { kind: "report", vm: index, state: "SUCCEEDED", isRetryable: true, seen: asCommanded, staleBy: 0 }),
+  );
+  return [...heartbeats, ...reports.filter((event) => event !== undefined)];
+}
+
+const largeHost = hostFacts({ total: { cpuCount: 16, memoryMib: 65_536, diskMib: 1_000_000 } });
+
 /** The template of macOS guests in random histories. */
 export const macosTemplate = vmCreate("x").spec.template.replace("linux", "macos") as VmRecord["spec"]["template"];
 
@@ -200,7 +226,7 @@ function hostStep(
     case "connect": {
       const seen = Array.from({ length: vmCount }, (_, index) => recordOf(pool, index)?.sight?.state ?? "");
       return hostConnected(id, {
-        facts: hostFacts({ total: { cpuCount: 16, memoryMib: 65_536, diskMib: 1_000_000 } }),
+        facts: largeHost,
         inventory: wholeInventory(inventoryOf(pool, id, seen)),
       });
     }

@@ -3,7 +3,15 @@ import * as fc from "fast-check";
 import { MeridianError } from "../../../../shared/errors.ts";
 import { checkPlanned, checkPool } from "../../../support/pool/pool-check.ts";
 import { PoolDriver } from "../../../support/pool/pool-driver.ts";
-import { anyStep, eventOf, firstSteps, macosTemplate, type Step } from "../../../support/pool/random-history.ts";
+import {
+  anyStep,
+  eventOf,
+  firstSteps,
+  macosTemplate,
+  obedienceEvents,
+  returnEvents,
+  type Step,
+} from "../../../support/pool/random-history.ts";
 import { templateCreate } from "../../../support/pool/specs.ts";
 
 const histories = fc.array(anyStep, { minLength: 20, maxLength: 120, size: "max" });
@@ -44,6 +52,25 @@ describe("random histories", () => {
     );
   }).timeout(30_000);
 
+  it("settle once hosts are back and do what they are told: every VM is as wanted, waits, failed or is gone", async () => {
+    await fc.assert(
+      fc.asyncProperty(histories, async (steps) => {
+        const pool = await play(steps, () => {});
+        for (const event of returnEvents(pool.view())) await pool.submit(event);
+        for (let round = 0; round < 30; round += 1) {
+          for (const event of obedienceEvents(pool.view())) await pool.submit(event);
+          await pool.advance(10_000, { heartbeatMs: Number.POSITIVE_INFINITY });
+        }
+        for (const vm of pool.view().vms.values()) {
+          const isDone = vm.state === restingStates[vm.spec.wanted] || vm.state === "FAILED" || vm.state === "PENDING";
+          assert.ok(isDone, `vms/${vm.id} is ${vm.state}, and wanted ${vm.spec.wanted}`);
+        }
+        await pool.close();
+      }),
+      { numRuns: 400 },
+    );
+  }).timeout(30_000);
+
   it("give the same records byte for byte when they are repeated, and the same pool when it is opened again", async () => {
     await fc.assert(
       fc.asyncProperty(histories, async (steps) => {
@@ -60,6 +87,14 @@ describe("random histories", () => {
     );
   }).timeout(30_000);
 });
+
+const restingStates = {
+  running: "RUNNING",
+  stopped: "STOPPED",
+  suspended: "SUSPENDED",
+  paused: "PAUSED",
+  deleted: "DELETED",
+} as const;
 
 function sortedRecords(pool: ReturnType<PoolDriver["view"]>): unknown {
   const sorted = <R extends { readonly id: string }>(records: Iterable<R>): readonly R[] =>
