@@ -53,7 +53,10 @@ export class ServerProcess {
     closeSync(log);
     this.pid = required(this.child.pid, "pid of the server");
     const ended = Promise.withResolvers<void>();
+    const endWithUs = (): void => void this.child.kill("SIGKILL");
+    process.once("exit", endWithUs);
     this.child.once("exit", () => {
+      process.off("exit", endWithUs);
       this.hasEnded = true;
       ended.resolve();
     });

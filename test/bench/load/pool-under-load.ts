@@ -37,11 +37,11 @@ const otherFiles = 256;
 
 export class PoolUnderLoad {
   readonly fleet: Fleet;
-  readonly watch: VmWatch;
   readonly addresses: ServerAddresses;
   private current: ServerProcess;
   private clients: readonly PoolClient[];
   private readonly options: PoolUnderLoadOptions;
+  private currentWatch: VmWatch;
   private madeCount = 0;
 
   static async open(options: PoolUnderLoadOptions): Promise<PoolUnderLoad> {
@@ -75,11 +75,15 @@ export class PoolUnderLoad {
     this.addresses = parts.addresses;
     this.clients = parts.clients;
     this.fleet = parts.fleet;
-    this.watch = new VmWatch(this.client(0), 0n);
+    this.currentWatch = new VmWatch(this.client(0), 0n);
   }
 
   get server(): ServerProcess {
     return this.current;
+  }
+
+  get watch(): VmWatch {
+    return this.currentWatch;
   }
 
   /** One of the clients' connections; numbers beyond them begin anew. */
@@ -118,6 +122,13 @@ export class PoolUnderLoad {
     return required(pool, "pool");
   }
 
+  /** Watches anew, from now on: what happened while nobody watched is not seen. */
+  async watchFromNow(): Promise<void> {
+    this.currentWatch.close();
+    const { revision } = await this.readPool();
+    this.currentWatch = new VmWatch(this.client(0), revision);
+  }
+
   /** Ends the server as a power cut would. */
   async killServer(): Promise<void> {
     await this.current.kill();
@@ -129,7 +140,7 @@ export class PoolUnderLoad {
     this.current = new ServerProcess({ directory, profileDir, addresses: this.addresses });
   }
 
-  /** Ends the clients and has new ones. The watch stays as it was. */
+  /** Ends the clients, and with them the watch, and has new ones. */
   replaceClients(): void {
     for (const client of this.clients) client.close();
     this.clients = this.clients.map(() => new PoolClient(this.addresses.grpc));

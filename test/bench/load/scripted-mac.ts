@@ -19,7 +19,7 @@ export const macFacts: Omit<HostFacts, "hardwareId"> = {
   agentVersion: "0.1.0",
   cpuCount: 12,
   memoryMib: 65_536,
-  diskMib: 2_000_000,
+  diskMib: 400_000,
   reserved: { cpuCount: 1, memoryMib: 2048, diskMib: 0 },
   address: "192.0.2.1",
 };
@@ -29,7 +29,7 @@ const conditions: HostCondition[] = [
   good("ParallelsReachable", "Answering", "The local Parallels API answers."),
   good("ParallelsVersionSupported", "Supported", "Parallels Desktop 26.1.1, service 1.0.5."),
   good("LicenceValid", "Valid", "Parallels Desktop has a valid licence."),
-  good("DiskAboveReserve", "Enough", "1900000 MiB of disk are free."),
+  good("DiskAboveReserve", "Enough", "300000 MiB of disk are free."),
   good("EventsFlowing", "Connected", "The local service's events arrive."),
 ];
 

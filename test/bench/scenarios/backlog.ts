@@ -19,7 +19,10 @@ export const backlog100k: Scenario = {
     const hosts = isShort ? 5 : 100;
     const pool = await openPool({ hosts, clients: connections });
     const running = await makeRunning(pool, "macos", hosts * 2);
+    // A watch of what is put into the queue would only slow the filling down.
+    pool.watch.close();
     const waiting = await fillQueue(pool, isShort ? 100 : 100_000);
+    await pool.watchFromNow();
     const results: RunResult[] = [];
     for (let run = 0; run < (isShort ? 1 : 3); run += 1) {
       // What the filling left behind, such as garbage, is not rest.
