@@ -5,7 +5,7 @@ import type { VmCreate, VmUpdate, VmWant } from "../pool/events.ts";
 import { resolveImage, resolveResources } from "../pool/image.ts";
 import { waitingMax } from "../pool/limits.ts";
 import type { Pool } from "../pool/pool.ts";
-import type { VmRecord, VmState, WantedState } from "../pool/vm.ts";
+import type { VmImage, VmRecord, VmSpec, VmState, WantedState } from "../pool/vm.ts";
 import { changeVm, moveVm, stateDeadlineMs } from "./change-vm.ts";
 import { alreadyExists, checkEtag, checkGeneration, findRepeated, rememberRequest, repeatedButGone } from "./checks.ts";
 
@@ -75,7 +75,7 @@ export function applyVmUpdate(pool: Pool, event: VmUpdate, timeMs: number): VmRe
   const { spec } = event;
   if (vm.state !== "PENDING") return changeVm(pool, vm, timeMs, { spec, generation: vm.generation + 1 });
   // It has no host yet: what it is made of, and what it needs, can still change.
-  const image = spec.sourceVm === undefined ? resolveImage(pool, spec) : vm.image;
+  const image = hasItsTemplate(pool, vm, spec) ? resolveImage(pool, spec) : keptImage(vm, spec);
   return changeVm(pool, vm, timeMs, {
     spec,
     generation: vm.generation + 1,
@@ -119,6 +119,16 @@ function wantDeleted(
   };
   if (vm.host !== undefined) return changeVm(pool, vm, timeMs, fields);
   return moveVm(pool, vm, "dropped", { timeMs, reason: "Deleted", fields });
+}
+
+/** A copy has none, and that of a VM which is placed anew may have been deleted since it was placed first. */
+function hasItsTemplate(pool: Pool, vm: VmRecord, spec: VmSpec): boolean {
+  const isSame = spec.template === vm.spec.template && spec.templateVersion === vm.spec.templateVersion;
+  return spec.sourceVm === undefined && (!isSame || pool.templates.has(spec.template));
+}
+
+function keptImage({ image }: VmRecord, spec: VmSpec): VmImage {
+  return spec.readiness === undefined ? image : { ...image, readiness: spec.readiness };
 }
 
 /** Which states a wish can be made in; absent: all. */

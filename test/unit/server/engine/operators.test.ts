@@ -238,6 +238,20 @@ describe("updates of VMs", () => {
     assert.equal(pool.vm("a").resources.cpuCount, 1);
   });
 
+  it("that wait again, after a refusal, can be changed though their template is gone", async () => {
+    host.next("create", hold);
+    const { command, image } = await pool.create("a");
+    await pool.submit({ type: "template-delete", id: asTemplateId("linux") });
+    await host.report(command ?? assert.fail(), "REFUSED");
+    const { spec, generation } = pool.vm("a");
+    assert.equal(pool.vm("a").state, "PENDING");
+    const labels = { job: "7" };
+    await pool.submit({ type: "vm-update", id: asVmId("a"), baseGeneration: generation, spec: { ...spec, labels } });
+    assert.deepEqual(pool.vm("a").image, image);
+    await pool.advance(2000);
+    assert.equal(pool.vm("a").state, "RUNNING");
+  });
+
   it("that wait move the end of the wait, counted from its beginning", async () => {
     const { spec, generation } = await pool.create("a", tooLarge);
     await pool.advance(minuteMs);
