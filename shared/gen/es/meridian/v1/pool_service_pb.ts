@@ -16,7 +16,43 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file meridian/v1/pool_service.proto.
  */
 export const file_meridian_v1_pool_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5tZXJpZGlhbi92MS9wb29sX3NlcnZpY2UucHJvdG8SC21lcmlkaWFuLnYxIhAKDkdldFBvb2xSZXF1ZXN0IjIKD0dldFBvb2xSZXNwb25zZRIfCgRwb29sGAEgASgLMhEubWVyaWRpYW4udjEuUG9vbCL/AQoEUG9vbBInCgZ0b3RhbHMYASADKAsyFy5tZXJpZGlhbi52MS5Qb29sVG90YWxzEiwKCXZtX3N0YXRlcxgCIAMoCzIZLm1lcmlkaWFuLnYxLlZtU3RhdGVDb3VudBIUCgxxdWV1ZV9sZW5ndGgYAyABKA0SNwoTb2xkZXN0X3BlbmRpbmdfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHdmVyc2lvbhgFIAEoCRIQCghyZXZpc2lvbhgGIAEoAxIuCgpzdGFydF90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCL+AQoKUG9vbFRvdGFscxIvCgxhcmNoaXRlY3R1cmUYASABKA4yGS5tZXJpZGlhbi52MS5BcmNoaXRlY3R1cmUSDQoFaG9zdHMYAiABKA0SEwoLaG9zdHNfcmVhZHkYAyABKA0SFwoPaG9zdHNfcGxhY2VhYmxlGAQgASgNEigKCGNhcGFjaXR5GAUgASgLMhYubWVyaWRpYW4udjEuUmVzb3VyY2VzEikKCWFsbG9jYXRlZBgGIAEoCzIWLm1lcmlkaWFuLnYxLlJlc291cmNlcxITCgttYWNvc19zbG90cxgHIAEoDRIYChBtYWNvc19zbG90c191c2VkGAggASgNIkkKDFZtU3RhdGVDb3VudBIqCgVzdGF0ZRgBIAEoDjIbLm1lcmlkaWFuLnYxLlZtU3RhdHVzLlN0YXRlEg0KBWNvdW50GAIgASgNMlMKC1Bvb2xTZXJ2aWNlEkQKB0dldFBvb2wSGy5tZXJpZGlhbi52MS5HZXRQb29sUmVxdWVzdBocLm1lcmlkaWFuLnYxLkdldFBvb2xSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp, file_meridian_v1_types, file_meridian_v1_vm]);
+  fileDesc("Ch5tZXJpZGlhbi92MS9wb29sX3NlcnZpY2UucHJvdG8SC21lcmlkaWFuLnYxIg8KDUJhY2t1cFJlcXVlc3QiHwoOQmFja3VwUmVzcG9uc2USDQoFY2h1bmsYASABKAwiEAoOR2V0UG9vbFJlcXVlc3QiMgoPR2V0UG9vbFJlc3BvbnNlEh8KBHBvb2wYASABKAsyES5tZXJpZGlhbi52MS5Qb29sIv8BCgRQb29sEicKBnRvdGFscxgBIAMoCzIXLm1lcmlkaWFuLnYxLlBvb2xUb3RhbHMSLAoJdm1fc3RhdGVzGAIgAygLMhkubWVyaWRpYW4udjEuVm1TdGF0ZUNvdW50EhQKDHF1ZXVlX2xlbmd0aBgDIAEoDRI3ChNvbGRlc3RfcGVuZGluZ190aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd2ZXJzaW9uGAUgASgJEhAKCHJldmlzaW9uGAYgASgDEi4KCnN0YXJ0X3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIv4BCgpQb29sVG90YWxzEi8KDGFyY2hpdGVjdHVyZRgBIAEoDjIZLm1lcmlkaWFuLnYxLkFyY2hpdGVjdHVyZRINCgVob3N0cxgCIAEoDRITCgtob3N0c19yZWFkeRgDIAEoDRIXCg9ob3N0c19wbGFjZWFibGUYBCABKA0SKAoIY2FwYWNpdHkYBSABKAsyFi5tZXJpZGlhbi52MS5SZXNvdXJjZXMSKQoJYWxsb2NhdGVkGAYgASgLMhYubWVyaWRpYW4udjEuUmVzb3VyY2VzEhMKC21hY29zX3Nsb3RzGAcgASgNEhgKEG1hY29zX3Nsb3RzX3VzZWQYCCABKA0iSQoMVm1TdGF0ZUNvdW50EioKBXN0YXRlGAEgASgOMhsubWVyaWRpYW4udjEuVm1TdGF0dXMuU3RhdGUSDQoFY291bnQYAiABKA0ymAEKC1Bvb2xTZXJ2aWNlEkQKB0dldFBvb2wSGy5tZXJpZGlhbi52MS5HZXRQb29sUmVxdWVzdBocLm1lcmlkaWFuLnYxLkdldFBvb2xSZXNwb25zZRJDCgZCYWNrdXASGi5tZXJpZGlhbi52MS5CYWNrdXBSZXF1ZXN0GhsubWVyaWRpYW4udjEuQmFja3VwUmVzcG9uc2UwAWIGcHJvdG8z", [file_google_protobuf_timestamp, file_meridian_v1_types, file_meridian_v1_vm]);
+
+/**
+ * Asks for a backup.
+ *
+ * @generated from message meridian.v1.BackupRequest
+ */
+export type BackupRequest = Message<"meridian.v1.BackupRequest"> & {
+};
+
+/**
+ * Describes the message meridian.v1.BackupRequest.
+ * Use `create(BackupRequestSchema)` to create a new message.
+ */
+export const BackupRequestSchema: GenMessage<BackupRequest> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_pool_service, 0);
+
+/**
+ * A piece of a backup.
+ *
+ * @generated from message meridian.v1.BackupResponse
+ */
+export type BackupResponse = Message<"meridian.v1.BackupResponse"> & {
+  /**
+   * The next bytes of the file.
+   *
+   * @generated from field: bytes chunk = 1;
+   */
+  chunk: Uint8Array;
+};
+
+/**
+ * Describes the message meridian.v1.BackupResponse.
+ * Use `create(BackupResponseSchema)` to create a new message.
+ */
+export const BackupResponseSchema: GenMessage<BackupResponse> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_pool_service, 1);
 
 /**
  * Asks for the pool.
@@ -31,7 +67,7 @@ export type GetPoolRequest = Message<"meridian.v1.GetPoolRequest"> & {
  * Use `create(GetPoolRequestSchema)` to create a new message.
  */
 export const GetPoolRequestSchema: GenMessage<GetPoolRequest> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_pool_service, 0);
+  messageDesc(file_meridian_v1_pool_service, 2);
 
 /**
  * The answer.
@@ -52,7 +88,7 @@ export type GetPoolResponse = Message<"meridian.v1.GetPoolResponse"> & {
  * Use `create(GetPoolResponseSchema)` to create a new message.
  */
 export const GetPoolResponseSchema: GenMessage<GetPoolResponse> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_pool_service, 1);
+  messageDesc(file_meridian_v1_pool_service, 3);
 
 /**
  * All hosts of one control plane.
@@ -115,7 +151,7 @@ export type Pool = Message<"meridian.v1.Pool"> & {
  * Use `create(PoolSchema)` to create a new message.
  */
 export const PoolSchema: GenMessage<Pool> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_pool_service, 2);
+  messageDesc(file_meridian_v1_pool_service, 4);
 
 /**
  * Totals of the hosts of one architecture.
@@ -185,7 +221,7 @@ export type PoolTotals = Message<"meridian.v1.PoolTotals"> & {
  * Use `create(PoolTotalsSchema)` to create a new message.
  */
 export const PoolTotalsSchema: GenMessage<PoolTotals> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_pool_service, 3);
+  messageDesc(file_meridian_v1_pool_service, 5);
 
 /**
  * How many VMs are in a state.
@@ -213,7 +249,7 @@ export type VmStateCount = Message<"meridian.v1.VmStateCount"> & {
  * Use `create(VmStateCountSchema)` to create a new message.
  */
 export const VmStateCountSchema: GenMessage<VmStateCount> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_pool_service, 4);
+  messageDesc(file_meridian_v1_pool_service, 6);
 
 /**
  * Shows the pool as a whole.
@@ -230,6 +266,18 @@ export const PoolService: GenService<{
     methodKind: "unary";
     input: typeof GetPoolRequestSchema;
     output: typeof GetPoolResponseSchema;
+  },
+  /**
+   * Writes a consistent copy of the whole store, as it is at one revision, while serving. The chunks put together are a
+   * backup file, which checks itself when it is restored. It holds secrets as the store does.
+   * Errors: RESOURCE_EXHAUSTED (another backup is being written).
+   *
+   * @generated from rpc meridian.v1.PoolService.Backup
+   */
+  backup: {
+    methodKind: "server_streaming";
+    input: typeof BackupRequestSchema;
+    output: typeof BackupResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_meridian_v1_pool_service, 0);

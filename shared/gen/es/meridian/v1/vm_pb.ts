@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file meridian/v1/vm.proto.
  */
 export const file_meridian_v1_vm: GenFile = /*@__PURE__*/
-  fileDesc("ChRtZXJpZGlhbi92MS92bS5wcm90bxILbWVyaWRpYW4udjEi7QEKAlZtEgwKBG5hbWUYASABKAkSCwoDdWlkGAIgASgJEiEKBHNwZWMYAyABKAsyEy5tZXJpZGlhbi52MS5WbVNwZWMSJQoGc3RhdHVzGAQgASgLMhUubWVyaWRpYW4udjEuVm1TdGF0dXMSEgoKZ2VuZXJhdGlvbhgFIAEoAxIvCgtjcmVhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGV0YWcYCCABKAkioQUKBlZtU3BlYxIPCgdwcm9qZWN0GAEgASgJEhAKCHRlbXBsYXRlGAIgASgJEhEKCXNvdXJjZV92bRgDIAEoCRIpCglyZXNvdXJjZXMYBCABKAsyFi5tZXJpZGlhbi52MS5SZXNvdXJjZXMSKwoJcGxhY2VtZW50GAUgASgLMhgubWVyaWRpYW4udjEuVm1QbGFjZW1lbnQSFQoIcHJpb3JpdHkYBiABKA1IAIgBARIqCgZ3YW50ZWQYByABKA4yGi5tZXJpZGlhbi52MS5WbVNwZWMuV2FudGVkEjIKD3BlbmRpbmdfdGltZW91dBgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIuCglyZWFkaW5lc3MYCSABKAsyGy5tZXJpZGlhbi52MS5SZWFkaW5lc3NQcm9iZRIvCgZsYWJlbHMYCiADKAsyHy5tZXJpZGlhbi52MS5WbVNwZWMuTGFiZWxzRW50cnkSOQoLYW5ub3RhdGlvbnMYCyADKAsyJC5tZXJpZGlhbi52MS5WbVNwZWMuQW5ub3RhdGlvbnNFbnRyeRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGjIKEEFubm90YXRpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKFAQoGV2FudGVkEhYKEldBTlRFRF9VTlNQRUNJRklFRBAAEhIKDldBTlRFRF9SVU5OSU5HEAESEgoOV0FOVEVEX1NUT1BQRUQQAhIUChBXQU5URURfU1VTUEVOREVEEAMSEQoNV0FOVEVEX1BBVVNFRBAEEhIKDldBTlRFRF9ERUxFVEVEEAVCCwoJX3ByaW9yaXR5IsQCCgtWbVBsYWNlbWVudBIvCgxhcmNoaXRlY3R1cmUYASABKA4yGS5tZXJpZGlhbi52MS5BcmNoaXRlY3R1cmUSDAoEaG9zdBgCIAEoCRIuCghyZXF1aXJlZBgDIAMoCzIcLm1lcmlkaWFuLnYxLkxhYmVsRXhwcmVzc2lvbhIvCglwcmVmZXJyZWQYBCADKAsyHC5tZXJpZGlhbi52MS5MYWJlbEV4cHJlc3Npb24SEgoKc3ByZWFkX2tleRgFIAEoCRIzCghzdHJhdGVneRgGIAEoDjIhLm1lcmlkaWFuLnYxLlZtUGxhY2VtZW50LlN0cmF0ZWd5IkwKCFN0cmF0ZWd5EhgKFFNUUkFURUdZX1VOU1BFQ0lGSUVEEAASEQoNU1RSQVRFR1lfUEFDSxABEhMKD1NUUkFURUdZX1NQUkVBRBACIoAHCghWbVN0YXR1cxIqCgVzdGF0ZRgBIAEoDjIbLm1lcmlkaWFuLnYxLlZtU3RhdHVzLlN0YXRlEg8KB21lc3NhZ2UYAiABKAkSDAoEaG9zdBgDIAEoCRIUCgxpcF9hZGRyZXNzZXMYBCADKAkSKQoJcmVzb3VyY2VzGAUgASgLMhYubWVyaWRpYW4udjEuUmVzb3VyY2VzEiYKCGd1ZXN0X29zGAYgASgOMhQubWVyaWRpYW4udjEuR3Vlc3RPcxIvCgxhcmNoaXRlY3R1cmUYByABKA4yGS5tZXJpZGlhbi52MS5BcmNoaXRlY3R1cmUSGAoQdGVtcGxhdGVfdmVyc2lvbhgIIAEoCRIUCgxob3N0X3ZtX25hbWUYCSABKAkSEgoKaG9zdF92bV9pZBgKIAEoCRIVCg1ob3N0X3ZtX3N0YXRlGAsgASgJEikKCHByb2dyZXNzGAwgASgLMhcubWVyaWRpYW4udjEuVm1Qcm9ncmVzcxIqCgpjb25kaXRpb25zGA0gAygLMhYubWVyaWRpYW4udjEuQ29uZGl0aW9uEicKB2ZhaWx1cmUYDiABKAsyFi5tZXJpZGlhbi52MS5WbUZhaWx1cmUSDwoHYXR0ZW1wdBgPIAEoDRIuCgh0aW1lbGluZRgQIAMoCzIcLm1lcmlkaWFuLnYxLlZtVGltZWxpbmVFbnRyeRIbChNvYnNlcnZlZF9nZW5lcmF0aW9uGBEgASgDItUCCgVTdGF0ZRIVChFTVEFURV9VTlNQRUNJRklFRBAAEhEKDVNUQVRFX1BFTkRJTkcQARIQCgxTVEFURV9QTEFDRUQQAhISCg5TVEFURV9DUkVBVElORxADEhIKDlNUQVRFX1NUQVJUSU5HEAQSEQoNU1RBVEVfUlVOTklORxAFEhIKDlNUQVRFX1NUT1BQSU5HEAYSEQoNU1RBVEVfU1RPUFBFRBAHEhQKEFNUQVRFX1NVU1BFTkRJTkcQCBITCg9TVEFURV9TVVNQRU5ERUQQCRIRCg1TVEFURV9QQVVTSU5HEAoSEAoMU1RBVEVfUEFVU0VEEAsSEgoOU1RBVEVfUkVTVU1JTkcQDBIRCg1TVEFURV9VTktOT1dOEA0SEAoMU1RBVEVfRkFJTEVEEA4SEgoOU1RBVEVfREVMRVRJTkcQDxIRCg1TVEFURV9ERUxFVEVEEBAiZAoKVm1Qcm9ncmVzcxIMCgRzdGVwGAEgASgJEg8KB3BlcmNlbnQYAiABKAESJgoDZXRhGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg8KB21lc3NhZ2UYBCABKAkioAIKCVZtRmFpbHVyZRIOCgZyZWFzb24YASABKAkSDwoHbWVzc2FnZRgCIAEoCRIvCgdzdXNwZWN0GAMgASgOMh4ubWVyaWRpYW4udjEuVm1GYWlsdXJlLlN1c3BlY3QSDAoEaG9zdBgEIAEoCRIoCgR0aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKIAQoHU3VzcGVjdBIXChNTVVNQRUNUX1VOU1BFQ0lGSUVEEAASEAoMU1VTUEVDVF9IT1NUEAESFAoQU1VTUEVDVF9URU1QTEFURRACEhMKD1NVU1BFQ1RfTkVUV09SSxADEhMKD1NVU1BFQ1RfUkVRVUVTVBAEEhIKDlNVU1BFQ1RfU0VSVkVSEAUidwoPVm1UaW1lbGluZUVudHJ5EioKBXN0YXRlGAEgASgOMhsubWVyaWRpYW4udjEuVm1TdGF0dXMuU3RhdGUSKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGcmVhc29uGAMgASgJYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_meridian_v1_types]);
+  fileDesc("ChRtZXJpZGlhbi92MS92bS5wcm90bxILbWVyaWRpYW4udjEi7QEKAlZtEgwKBG5hbWUYASABKAkSCwoDdWlkGAIgASgJEiEKBHNwZWMYAyABKAsyEy5tZXJpZGlhbi52MS5WbVNwZWMSJQoGc3RhdHVzGAQgASgLMhUubWVyaWRpYW4udjEuVm1TdGF0dXMSEgoKZ2VuZXJhdGlvbhgFIAEoAxIvCgtjcmVhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGV0YWcYCCABKAkixwcKBlZtU3BlYxIPCgdwcm9qZWN0GAEgASgJEhAKCHRlbXBsYXRlGAIgASgJEhEKCXNvdXJjZV92bRgDIAEoCRIpCglyZXNvdXJjZXMYBCABKAsyFi5tZXJpZGlhbi52MS5SZXNvdXJjZXMSKwoJcGxhY2VtZW50GAUgASgLMhgubWVyaWRpYW4udjEuVm1QbGFjZW1lbnQSFQoIcHJpb3JpdHkYBiABKA1IAIgBARIqCgZ3YW50ZWQYByABKA4yGi5tZXJpZGlhbi52MS5WbVNwZWMuV2FudGVkEjIKD3BlbmRpbmdfdGltZW91dBgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIuCglyZWFkaW5lc3MYCSABKAsyGy5tZXJpZGlhbi52MS5SZWFkaW5lc3NQcm9iZRIvCgZsYWJlbHMYCiADKAsyHy5tZXJpZGlhbi52MS5WbVNwZWMuTGFiZWxzRW50cnkSOQoLYW5ub3RhdGlvbnMYCyADKAsyJC5tZXJpZGlhbi52MS5WbVNwZWMuQW5ub3RhdGlvbnNFbnRyeRIxCg5sZWFzZV9kdXJhdGlvbhgMIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIvCgxtYXhfbGlmZXRpbWUYDSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SNAoMb25faG9zdF9sb3N0GA4gASgOMh4ubWVyaWRpYW4udjEuVm1TcGVjLk9uSG9zdExvc3QSFgoOcmV0cnlfYXR0ZW1wdHMYDyABKA0aLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARoyChBBbm5vdGF0aW9uc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEihQEKBldhbnRlZBIWChJXQU5URURfVU5TUEVDSUZJRUQQABISCg5XQU5URURfUlVOTklORxABEhIKDldBTlRFRF9TVE9QUEVEEAISFAoQV0FOVEVEX1NVU1BFTkRFRBADEhEKDVdBTlRFRF9QQVVTRUQQBBISCg5XQU5URURfREVMRVRFRBAFInIKCk9uSG9zdExvc3QSHAoYT05fSE9TVF9MT1NUX1VOU1BFQ0lGSUVEEAASFQoRT05fSE9TVF9MT1NUX0tFRVAQARIVChFPTl9IT1NUX0xPU1RfRkFJTBACEhgKFE9OX0hPU1RfTE9TVF9SRVBMQUNFEANCCwoJX3ByaW9yaXR5IsQCCgtWbVBsYWNlbWVudBIvCgxhcmNoaXRlY3R1cmUYASABKA4yGS5tZXJpZGlhbi52MS5BcmNoaXRlY3R1cmUSDAoEaG9zdBgCIAEoCRIuCghyZXF1aXJlZBgDIAMoCzIcLm1lcmlkaWFuLnYxLkxhYmVsRXhwcmVzc2lvbhIvCglwcmVmZXJyZWQYBCADKAsyHC5tZXJpZGlhbi52MS5MYWJlbEV4cHJlc3Npb24SEgoKc3ByZWFkX2tleRgFIAEoCRIzCghzdHJhdGVneRgGIAEoDjIhLm1lcmlkaWFuLnYxLlZtUGxhY2VtZW50LlN0cmF0ZWd5IkwKCFN0cmF0ZWd5EhgKFFNUUkFURUdZX1VOU1BFQ0lGSUVEEAASEQoNU1RSQVRFR1lfUEFDSxABEhMKD1NUUkFURUdZX1NQUkVBRBACIrEHCghWbVN0YXR1cxIqCgVzdGF0ZRgBIAEoDjIbLm1lcmlkaWFuLnYxLlZtU3RhdHVzLlN0YXRlEg8KB21lc3NhZ2UYAiABKAkSDAoEaG9zdBgDIAEoCRIUCgxpcF9hZGRyZXNzZXMYBCADKAkSKQoJcmVzb3VyY2VzGAUgASgLMhYubWVyaWRpYW4udjEuUmVzb3VyY2VzEiYKCGd1ZXN0X29zGAYgASgOMhQubWVyaWRpYW4udjEuR3Vlc3RPcxIvCgxhcmNoaXRlY3R1cmUYByABKA4yGS5tZXJpZGlhbi52MS5BcmNoaXRlY3R1cmUSGAoQdGVtcGxhdGVfdmVyc2lvbhgIIAEoCRIUCgxob3N0X3ZtX25hbWUYCSABKAkSEgoKaG9zdF92bV9pZBgKIAEoCRIVCg1ob3N0X3ZtX3N0YXRlGAsgASgJEikKCHByb2dyZXNzGAwgASgLMhcubWVyaWRpYW4udjEuVm1Qcm9ncmVzcxIqCgpjb25kaXRpb25zGA0gAygLMhYubWVyaWRpYW4udjEuQ29uZGl0aW9uEicKB2ZhaWx1cmUYDiABKAsyFi5tZXJpZGlhbi52MS5WbUZhaWx1cmUSDwoHYXR0ZW1wdBgPIAEoDRIuCgh0aW1lbGluZRgQIAMoCzIcLm1lcmlkaWFuLnYxLlZtVGltZWxpbmVFbnRyeRIbChNvYnNlcnZlZF9nZW5lcmF0aW9uGBEgASgDEi8KC2V4cGlyZV90aW1lGBIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLVAgoFU3RhdGUSFQoRU1RBVEVfVU5TUEVDSUZJRUQQABIRCg1TVEFURV9QRU5ESU5HEAESEAoMU1RBVEVfUExBQ0VEEAISEgoOU1RBVEVfQ1JFQVRJTkcQAxISCg5TVEFURV9TVEFSVElORxAEEhEKDVNUQVRFX1JVTk5JTkcQBRISCg5TVEFURV9TVE9QUElORxAGEhEKDVNUQVRFX1NUT1BQRUQQBxIUChBTVEFURV9TVVNQRU5ESU5HEAgSEwoPU1RBVEVfU1VTUEVOREVEEAkSEQoNU1RBVEVfUEFVU0lORxAKEhAKDFNUQVRFX1BBVVNFRBALEhIKDlNUQVRFX1JFU1VNSU5HEAwSEQoNU1RBVEVfVU5LTk9XThANEhAKDFNUQVRFX0ZBSUxFRBAOEhIKDlNUQVRFX0RFTEVUSU5HEA8SEQoNU1RBVEVfREVMRVRFRBAQImQKClZtUHJvZ3Jlc3MSDAoEc3RlcBgBIAEoCRIPCgdwZXJjZW50GAIgASgBEiYKA2V0YRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIPCgdtZXNzYWdlGAQgASgJIqACCglWbUZhaWx1cmUSDgoGcmVhc29uGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSLwoHc3VzcGVjdBgDIAEoDjIeLm1lcmlkaWFuLnYxLlZtRmFpbHVyZS5TdXNwZWN0EgwKBGhvc3QYBCABKAkSKAoEdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiiAEKB1N1c3BlY3QSFwoTU1VTUEVDVF9VTlNQRUNJRklFRBAAEhAKDFNVU1BFQ1RfSE9TVBABEhQKEFNVU1BFQ1RfVEVNUExBVEUQAhITCg9TVVNQRUNUX05FVFdPUksQAxITCg9TVVNQRUNUX1JFUVVFU1QQBBISCg5TVVNQRUNUX1NFUlZFUhAFIncKD1ZtVGltZWxpbmVFbnRyeRIqCgVzdGF0ZRgBIAEoDjIbLm1lcmlkaWFuLnYxLlZtU3RhdHVzLlN0YXRlEigKBHRpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnJlYXNvbhgDIAEoCWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_meridian_v1_types]);
 
 /**
  * A virtual machine that the pool owns, placed on a host or not.
@@ -168,6 +168,36 @@ export type VmSpec = Message<"meridian.v1.VmSpec"> & {
    * @generated from field: map<string, string> annotations = 11;
    */
   annotations: { [key: string]: string };
+
+  /**
+   * How long the VM may live without being renewed by RenewVm. It is then deleted: by the server, or by its host if that
+   * cannot reach the server. Counts from the moment when the VM is placed. Absent: it lives until someone deletes it.
+   * From 10 s to 30 days.
+   *
+   * @generated from field: google.protobuf.Duration lease_duration = 12;
+   */
+  leaseDuration?: Duration | undefined;
+
+  /**
+   * How long the VM may live in all, however often it is renewed. Counts from its creation. Absent: without a bound.
+   *
+   * @generated from field: google.protobuf.Duration max_lifetime = 13;
+   */
+  maxLifetime?: Duration | undefined;
+
+  /**
+   * What becomes of the VM when its host is lost.
+   *
+   * @generated from field: meridian.v1.VmSpec.OnHostLost on_host_lost = 14;
+   */
+  onHostLost: VmSpec_OnHostLost;
+
+  /**
+   * How often a VM that could not be made or started is tried on another host. Default 0; at most 10.
+   *
+   * @generated from field: uint32 retry_attempts = 15;
+   */
+  retryAttempts: number;
 };
 
 /**
@@ -238,6 +268,54 @@ export type VmSpec_Wanted = (typeof VmSpec_Wanted)[keyof typeof VmSpec_Wanted] |
  */
 export const VmSpec_WantedSchema: GenEnum<VmSpec_Wanted> = /*@__PURE__*/
   enumDesc(file_meridian_v1_vm, 1, 0);
+
+/**
+ * Says what becomes of a VM whose host is lost.
+ *
+ * @generated from enum meridian.v1.VmSpec.OnHostLost
+ */
+export const VmSpec_OnHostLost = {
+  /**
+   * The same as KEEP.
+   *
+   * @generated from enum value: ON_HOST_LOST_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * It stays UNKNOWN until the host returns, or somebody deletes it.
+   *
+   * @generated from enum value: ON_HOST_LOST_KEEP = 1;
+   */
+  KEEP: 1,
+
+  /**
+   * It fails. What is left of it is removed when the host returns.
+   *
+   * @generated from enum value: ON_HOST_LOST_FAIL = 2;
+   */
+  FAIL: 2,
+
+  /**
+   * It is made anew on another host. What is left of the first is removed when its host returns.
+   *
+   * @generated from enum value: ON_HOST_LOST_REPLACE = 3;
+   */
+  REPLACE: 3,
+} as const;
+
+/**
+ * Says what becomes of a VM whose host is lost.
+ *
+ * @generated from enum meridian.v1.VmSpec.OnHostLost
+ */
+export type VmSpec_OnHostLost = (typeof VmSpec_OnHostLost)[keyof typeof VmSpec_OnHostLost] | UnknownEnum;
+
+/**
+ * Describes the enum meridian.v1.VmSpec.OnHostLost.
+ */
+export const VmSpec_OnHostLostSchema: GenEnum<VmSpec_OnHostLost> = /*@__PURE__*/
+  enumDesc(file_meridian_v1_vm, 1, 1);
 
 /**
  * Where a VM may, should and should not stand.
@@ -460,6 +538,13 @@ export type VmStatus = Message<"meridian.v1.VmStatus"> & {
    * @generated from field: int64 observed_generation = 17;
    */
   observedGeneration: bigint;
+
+  /**
+   * When the VM is deleted unless it is renewed: the end of its lease or of its lifetime, whichever comes first. Absent: never.
+   *
+   * @generated from field: google.protobuf.Timestamp expire_time = 18;
+   */
+  expireTime?: Timestamp | undefined;
 };
 
 /**

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file meridian/v1/vm_service.proto.
  */
 export const file_meridian_v1_vm_service: GenFile = /*@__PURE__*/
-  fileDesc("ChxtZXJpZGlhbi92MS92bV9zZXJ2aWNlLnByb3RvEgttZXJpZGlhbi52MSJRCg9DcmVhdGVWbVJlcXVlc3QSGwoCdm0YASABKAsyDy5tZXJpZGlhbi52MS5WbRINCgV2bV9pZBgCIAEoCRISCgpyZXF1ZXN0X2lkGAMgASgJIi8KEENyZWF0ZVZtUmVzcG9uc2USGwoCdm0YASABKAsyDy5tZXJpZGlhbi52MS5WbSIcCgxHZXRWbVJlcXVlc3QSDAoEbmFtZRgBIAEoCSIsCg1HZXRWbVJlc3BvbnNlEhsKAnZtGAEgASgLMg8ubWVyaWRpYW4udjEuVm0iWQoOTGlzdFZtc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSDgoGZmlsdGVyGAMgASgJEhAKCG9yZGVyX2J5GAQgASgJIloKD0xpc3RWbXNSZXNwb25zZRIcCgN2bXMYASADKAsyDy5tZXJpZGlhbi52MS5WbRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSEAoIcmV2aXNpb24YAyABKAMiOAoPV2F0Y2hWbXNSZXF1ZXN0Eg4KBmZpbHRlchgBIAEoCRIVCg1mcm9tX3JldmlzaW9uGAIgASgDImwKEFdhdGNoVm1zUmVzcG9uc2USKQoEdHlwZRgBIAEoDjIbLm1lcmlkaWFuLnYxLldhdGNoRXZlbnRUeXBlEhsKAnZtGAIgASgLMg8ubWVyaWRpYW4udjEuVm0SEAoIcmV2aXNpb24YAyABKAMiXwoPVXBkYXRlVm1SZXF1ZXN0EhsKAnZtGAEgASgLMg8ubWVyaWRpYW4udjEuVm0SLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrIi8KEFVwZGF0ZVZtUmVzcG9uc2USGwoCdm0YASABKAsyDy5tZXJpZGlhbi52MS5WbSJ2Cg1XYWl0Vm1SZXF1ZXN0EgwKBG5hbWUYASABKAkSKwoGc3RhdGVzGAIgAygOMhsubWVyaWRpYW4udjEuVm1TdGF0dXMuU3RhdGUSKgoHdGltZW91dBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiItCg5XYWl0Vm1SZXNwb25zZRIbCgJ2bRgBIAEoCzIPLm1lcmlkaWFuLnYxLlZtIiwKDlN0YXJ0Vm1SZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCSIuCg9TdGFydFZtUmVzcG9uc2USGwoCdm0YASABKAsyDy5tZXJpZGlhbi52MS5WbSI6Cg1TdG9wVm1SZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCRINCgVmb3JjZRgDIAEoCCItCg5TdG9wVm1SZXNwb25zZRIbCgJ2bRgBIAEoCzIPLm1lcmlkaWFuLnYxLlZtIi4KEFN1c3BlbmRWbVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIjAKEVN1c3BlbmRWbVJlc3BvbnNlEhsKAnZtGAEgASgLMg8ubWVyaWRpYW4udjEuVm0iLQoPUmVzdW1lVm1SZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCSIvChBSZXN1bWVWbVJlc3BvbnNlEhsKAnZtGAEgASgLMg8ubWVyaWRpYW4udjEuVm0iLAoOUGF1c2VWbVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIi4KD1BhdXNlVm1SZXNwb25zZRIbCgJ2bRgBIAEoCzIPLm1lcmlkaWFuLnYxLlZtIi4KEFJlc3RhcnRWbVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIjAKEVJlc3RhcnRWbVJlc3BvbnNlEhsKAnZtGAEgASgLMg8ubWVyaWRpYW4udjEuVm0iLAoOUmVzZXRWbVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIi4KD1Jlc2V0Vm1SZXNwb25zZRIbCgJ2bRgBIAEoCzIPLm1lcmlkaWFuLnYxLlZtIksKD0RlbGV0ZVZtUmVxdWVzdBIMCgRuYW1lGAEgASgJEgwKBGV0YWcYAiABKAkSEgoFZm9yY2UYAyABKAhIAIgBAUIICgZfZm9yY2UiLwoQRGVsZXRlVm1SZXNwb25zZRIbCgJ2bRgBIAEoCzIPLm1lcmlkaWFuLnYxLlZtImQKDkNsb25lVm1SZXF1ZXN0EgwKBG5hbWUYASABKAkSIQoEc3BlYxgCIAEoCzITLm1lcmlkaWFuLnYxLlZtU3BlYxINCgV2bV9pZBgDIAEoCRISCgpyZXF1ZXN0X2lkGAQgASgJIi4KD0Nsb25lVm1SZXNwb25zZRIbCgJ2bRgBIAEoCzIPLm1lcmlkaWFuLnYxLlZtIiAKEEV4cGxhaW5WbVJlcXVlc3QSDAoEbmFtZRgBIAEoCSJLChFFeHBsYWluVm1SZXNwb25zZRI2CgtleHBsYW5hdGlvbhgBIAEoCzIhLm1lcmlkaWFuLnYxLlBsYWNlbWVudEV4cGxhbmF0aW9uIjIKDVBsYW5WbVJlcXVlc3QSIQoEc3BlYxgBIAEoCzITLm1lcmlkaWFuLnYxLlZtU3BlYyJICg5QbGFuVm1SZXNwb25zZRI2CgtleHBsYW5hdGlvbhgBIAEoCzIhLm1lcmlkaWFuLnYxLlBsYWNlbWVudEV4cGxhbmF0aW9uIssBChRQbGFjZW1lbnRFeHBsYW5hdGlvbhIPCgdzdW1tYXJ5GAEgASgJEgwKBGhvc3QYAiABKAkSOgoOcmVmdXNhbF9jb3VudHMYAyADKAsyIi5tZXJpZGlhbi52MS5QbGFjZW1lbnRSZWZ1c2FsQ291bnQSKgoIdmVyZGljdHMYBCADKAsyGC5tZXJpZGlhbi52MS5Ib3N0VmVyZGljdBIWCg5xdWV1ZV9wb3NpdGlvbhgFIAEoDRIUCgxxdWV1ZV9sZW5ndGgYBiABKA0iRwoVUGxhY2VtZW50UmVmdXNhbENvdW50Eg4KBmZpbHRlchgBIAEoCRINCgVob3N0cxgCIAEoDRIPCgdtZXNzYWdlGAMgASgJIoABCgtIb3N0VmVyZGljdBIMCgRob3N0GAEgASgJEgwKBGZpdHMYAiABKAgSDgoGZmlsdGVyGAMgASgJEg8KB21lc3NhZ2UYBCABKAkSDQoFc2NvcmUYBSABKAESJQoFdGVybXMYBiADKAsyFi5tZXJpZGlhbi52MS5TY29yZVRlcm0iOAoJU2NvcmVUZXJtEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAESDgoGd2VpZ2h0GAMgASgBIkMKDUV4ZWNWbVJlcXVlc3QSJwoFc3RhcnQYASABKAsyFi5tZXJpZGlhbi52MS5FeGVjU3RhcnRIAEIJCgdwYXlsb2FkIrABCglFeGVjU3RhcnQSDAoEbmFtZRgBIAEoCRIPCgdjb21tYW5kGAIgAygJEiwKA2VudhgDIAMoCzIfLm1lcmlkaWFuLnYxLkV4ZWNTdGFydC5FbnZFbnRyeRIqCgd0aW1lb3V0GAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uGioKCEVudkVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiZgoORXhlY1ZtUmVzcG9uc2USEAoGc3Rkb3V0GAEgASgMSAASEAoGc3RkZXJyGAIgASgMSAASJQoEZXhpdBgDIAEoCzIVLm1lcmlkaWFuLnYxLkV4ZWNFeGl0SABCCQoHcGF5bG9hZCIdCghFeGVjRXhpdBIRCglleGl0X2NvZGUYASABKAUyjAoKCVZtU2VydmljZRJHCghDcmVhdGVWbRIcLm1lcmlkaWFuLnYxLkNyZWF0ZVZtUmVxdWVzdBodLm1lcmlkaWFuLnYxLkNyZWF0ZVZtUmVzcG9uc2USPgoFR2V0Vm0SGS5tZXJpZGlhbi52MS5HZXRWbVJlcXVlc3QaGi5tZXJpZGlhbi52MS5HZXRWbVJlc3BvbnNlEkQKB0xpc3RWbXMSGy5tZXJpZGlhbi52MS5MaXN0Vm1zUmVxdWVzdBocLm1lcmlkaWFuLnYxLkxpc3RWbXNSZXNwb25zZRJJCghXYXRjaFZtcxIcLm1lcmlkaWFuLnYxLldhdGNoVm1zUmVxdWVzdBodLm1lcmlkaWFuLnYxLldhdGNoVm1zUmVzcG9uc2UwARJBCgZXYWl0Vm0SGi5tZXJpZGlhbi52MS5XYWl0Vm1SZXF1ZXN0GhsubWVyaWRpYW4udjEuV2FpdFZtUmVzcG9uc2USRwoIVXBkYXRlVm0SHC5tZXJpZGlhbi52MS5VcGRhdGVWbVJlcXVlc3QaHS5tZXJpZGlhbi52MS5VcGRhdGVWbVJlc3BvbnNlEkQKB1N0YXJ0Vm0SGy5tZXJpZGlhbi52MS5TdGFydFZtUmVxdWVzdBocLm1lcmlkaWFuLnYxLlN0YXJ0Vm1SZXNwb25zZRJBCgZTdG9wVm0SGi5tZXJpZGlhbi52MS5TdG9wVm1SZXF1ZXN0GhsubWVyaWRpYW4udjEuU3RvcFZtUmVzcG9uc2USSgoJU3VzcGVuZFZtEh0ubWVyaWRpYW4udjEuU3VzcGVuZFZtUmVxdWVzdBoeLm1lcmlkaWFuLnYxLlN1c3BlbmRWbVJlc3BvbnNlEkcKCFJlc3VtZVZtEhwubWVyaWRpYW4udjEuUmVzdW1lVm1SZXF1ZXN0Gh0ubWVyaWRpYW4udjEuUmVzdW1lVm1SZXNwb25zZRJECgdQYXVzZVZtEhsubWVyaWRpYW4udjEuUGF1c2VWbVJlcXVlc3QaHC5tZXJpZGlhbi52MS5QYXVzZVZtUmVzcG9uc2USSgoJUmVzdGFydFZtEh0ubWVyaWRpYW4udjEuUmVzdGFydFZtUmVxdWVzdBoeLm1lcmlkaWFuLnYxLlJlc3RhcnRWbVJlc3BvbnNlEkQKB1Jlc2V0Vm0SGy5tZXJpZGlhbi52MS5SZXNldFZtUmVxdWVzdBocLm1lcmlkaWFuLnYxLlJlc2V0Vm1SZXNwb25zZRJHCghEZWxldGVWbRIcLm1lcmlkaWFuLnYxLkRlbGV0ZVZtUmVxdWVzdBodLm1lcmlkaWFuLnYxLkRlbGV0ZVZtUmVzcG9uc2USRAoHQ2xvbmVWbRIbLm1lcmlkaWFuLnYxLkNsb25lVm1SZXF1ZXN0GhwubWVyaWRpYW4udjEuQ2xvbmVWbVJlc3BvbnNlEkoKCUV4cGxhaW5WbRIdLm1lcmlkaWFuLnYxLkV4cGxhaW5WbVJlcXVlc3QaHi5tZXJpZGlhbi52MS5FeHBsYWluVm1SZXNwb25zZRJBCgZQbGFuVm0SGi5tZXJpZGlhbi52MS5QbGFuVm1SZXF1ZXN0GhsubWVyaWRpYW4udjEuUGxhblZtUmVzcG9uc2USRQoGRXhlY1ZtEhoubWVyaWRpYW4udjEuRXhlY1ZtUmVxdWVzdBobLm1lcmlkaWFuLnYxLkV4ZWNWbVJlc3BvbnNlKAEwAWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_meridian_v1_types, file_meridian_v1_vm]);
+  fileDesc("ChxtZXJpZGlhbi92MS92bV9zZXJ2aWNlLnByb3RvEgttZXJpZGlhbi52MSJRCg9DcmVhdGVWbVJlcXVlc3QSGwoCdm0YASABKAsyDy5tZXJpZGlhbi52MS5WbRINCgV2bV9pZBgCIAEoCRISCgpyZXF1ZXN0X2lkGAMgASgJIi8KEENyZWF0ZVZtUmVzcG9uc2USGwoCdm0YASABKAsyDy5tZXJpZGlhbi52MS5WbSIcCgxHZXRWbVJlcXVlc3QSDAoEbmFtZRgBIAEoCSIsCg1HZXRWbVJlc3BvbnNlEhsKAnZtGAEgASgLMg8ubWVyaWRpYW4udjEuVm0iWQoOTGlzdFZtc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSDgoGZmlsdGVyGAMgASgJEhAKCG9yZGVyX2J5GAQgASgJIloKD0xpc3RWbXNSZXNwb25zZRIcCgN2bXMYASADKAsyDy5tZXJpZGlhbi52MS5WbRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSEAoIcmV2aXNpb24YAyABKAMiOAoPV2F0Y2hWbXNSZXF1ZXN0Eg4KBmZpbHRlchgBIAEoCRIVCg1mcm9tX3JldmlzaW9uGAIgASgDImwKEFdhdGNoVm1zUmVzcG9uc2USKQoEdHlwZRgBIAEoDjIbLm1lcmlkaWFuLnYxLldhdGNoRXZlbnRUeXBlEhsKAnZtGAIgASgLMg8ubWVyaWRpYW4udjEuVm0SEAoIcmV2aXNpb24YAyABKAMiXwoPVXBkYXRlVm1SZXF1ZXN0EhsKAnZtGAEgASgLMg8ubWVyaWRpYW4udjEuVm0SLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrIi8KEFVwZGF0ZVZtUmVzcG9uc2USGwoCdm0YASABKAsyDy5tZXJpZGlhbi52MS5WbSJ2Cg1XYWl0Vm1SZXF1ZXN0EgwKBG5hbWUYASABKAkSKwoGc3RhdGVzGAIgAygOMhsubWVyaWRpYW4udjEuVm1TdGF0dXMuU3RhdGUSKgoHdGltZW91dBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiItCg5XYWl0Vm1SZXNwb25zZRIbCgJ2bRgBIAEoCzIPLm1lcmlkaWFuLnYxLlZtIiwKDlN0YXJ0Vm1SZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCSIuCg9TdGFydFZtUmVzcG9uc2USGwoCdm0YASABKAsyDy5tZXJpZGlhbi52MS5WbSI6Cg1TdG9wVm1SZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCRINCgVmb3JjZRgDIAEoCCItCg5TdG9wVm1SZXNwb25zZRIbCgJ2bRgBIAEoCzIPLm1lcmlkaWFuLnYxLlZtIi4KEFN1c3BlbmRWbVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIjAKEVN1c3BlbmRWbVJlc3BvbnNlEhsKAnZtGAEgASgLMg8ubWVyaWRpYW4udjEuVm0iLQoPUmVzdW1lVm1SZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCSIvChBSZXN1bWVWbVJlc3BvbnNlEhsKAnZtGAEgASgLMg8ubWVyaWRpYW4udjEuVm0iLAoOUGF1c2VWbVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIi4KD1BhdXNlVm1SZXNwb25zZRIbCgJ2bRgBIAEoCzIPLm1lcmlkaWFuLnYxLlZtIi4KEFJlc3RhcnRWbVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIjAKEVJlc3RhcnRWbVJlc3BvbnNlEhsKAnZtGAEgASgLMg8ubWVyaWRpYW4udjEuVm0iLAoOUmVzZXRWbVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIi4KD1Jlc2V0Vm1SZXNwb25zZRIbCgJ2bRgBIAEoCzIPLm1lcmlkaWFuLnYxLlZtIksKD0RlbGV0ZVZtUmVxdWVzdBIMCgRuYW1lGAEgASgJEgwKBGV0YWcYAiABKAkSEgoFZm9yY2UYAyABKAhIAIgBAUIICgZfZm9yY2UiLwoQRGVsZXRlVm1SZXNwb25zZRIbCgJ2bRgBIAEoCzIPLm1lcmlkaWFuLnYxLlZtImQKDkNsb25lVm1SZXF1ZXN0EgwKBG5hbWUYASABKAkSIQoEc3BlYxgCIAEoCzITLm1lcmlkaWFuLnYxLlZtU3BlYxINCgV2bV9pZBgDIAEoCRISCgpyZXF1ZXN0X2lkGAQgASgJIi4KD0Nsb25lVm1SZXNwb25zZRIbCgJ2bRgBIAEoCzIPLm1lcmlkaWFuLnYxLlZtIlEKDlJlbmV3Vm1SZXF1ZXN0EgwKBG5hbWUYASABKAkSMQoObGVhc2VfZHVyYXRpb24YAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iLgoPUmVuZXdWbVJlc3BvbnNlEhsKAnZtGAEgASgLMg8ubWVyaWRpYW4udjEuVm0idQoOQWRvcHRWbVJlcXVlc3QSDAoEaG9zdBgBIAEoCRIPCgdob3N0X3ZtGAIgASgJEiEKBHNwZWMYAyABKAsyEy5tZXJpZGlhbi52MS5WbVNwZWMSDQoFdm1faWQYBCABKAkSEgoKcmVxdWVzdF9pZBgFIAEoCSIuCg9BZG9wdFZtUmVzcG9uc2USGwoCdm0YASABKAsyDy5tZXJpZGlhbi52MS5WbSIgChBFeHBsYWluVm1SZXF1ZXN0EgwKBG5hbWUYASABKAkiSwoRRXhwbGFpblZtUmVzcG9uc2USNgoLZXhwbGFuYXRpb24YASABKAsyIS5tZXJpZGlhbi52MS5QbGFjZW1lbnRFeHBsYW5hdGlvbiIyCg1QbGFuVm1SZXF1ZXN0EiEKBHNwZWMYASABKAsyEy5tZXJpZGlhbi52MS5WbVNwZWMiSAoOUGxhblZtUmVzcG9uc2USNgoLZXhwbGFuYXRpb24YASABKAsyIS5tZXJpZGlhbi52MS5QbGFjZW1lbnRFeHBsYW5hdGlvbiLLAQoUUGxhY2VtZW50RXhwbGFuYXRpb24SDwoHc3VtbWFyeRgBIAEoCRIMCgRob3N0GAIgASgJEjoKDnJlZnVzYWxfY291bnRzGAMgAygLMiIubWVyaWRpYW4udjEuUGxhY2VtZW50UmVmdXNhbENvdW50EioKCHZlcmRpY3RzGAQgAygLMhgubWVyaWRpYW4udjEuSG9zdFZlcmRpY3QSFgoOcXVldWVfcG9zaXRpb24YBSABKA0SFAoMcXVldWVfbGVuZ3RoGAYgASgNIkcKFVBsYWNlbWVudFJlZnVzYWxDb3VudBIOCgZmaWx0ZXIYASABKAkSDQoFaG9zdHMYAiABKA0SDwoHbWVzc2FnZRgDIAEoCSKAAQoLSG9zdFZlcmRpY3QSDAoEaG9zdBgBIAEoCRIMCgRmaXRzGAIgASgIEg4KBmZpbHRlchgDIAEoCRIPCgdtZXNzYWdlGAQgASgJEg0KBXNjb3JlGAUgASgBEiUKBXRlcm1zGAYgAygLMhYubWVyaWRpYW4udjEuU2NvcmVUZXJtIjgKCVNjb3JlVGVybRIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgBEg4KBndlaWdodBgDIAEoASJDCg1FeGVjVm1SZXF1ZXN0EicKBXN0YXJ0GAEgASgLMhYubWVyaWRpYW4udjEuRXhlY1N0YXJ0SABCCQoHcGF5bG9hZCKwAQoJRXhlY1N0YXJ0EgwKBG5hbWUYASABKAkSDwoHY29tbWFuZBgCIAMoCRIsCgNlbnYYAyADKAsyHy5tZXJpZGlhbi52MS5FeGVjU3RhcnQuRW52RW50cnkSKgoHdGltZW91dBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhoqCghFbnZFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBImYKDkV4ZWNWbVJlc3BvbnNlEhAKBnN0ZG91dBgBIAEoDEgAEhAKBnN0ZGVychgCIAEoDEgAEiUKBGV4aXQYAyABKAsyFS5tZXJpZGlhbi52MS5FeGVjRXhpdEgAQgkKB3BheWxvYWQiHQoIRXhlY0V4aXQSEQoJZXhpdF9jb2RlGAEgASgFMpgLCglWbVNlcnZpY2USRwoIQ3JlYXRlVm0SHC5tZXJpZGlhbi52MS5DcmVhdGVWbVJlcXVlc3QaHS5tZXJpZGlhbi52MS5DcmVhdGVWbVJlc3BvbnNlEj4KBUdldFZtEhkubWVyaWRpYW4udjEuR2V0Vm1SZXF1ZXN0GhoubWVyaWRpYW4udjEuR2V0Vm1SZXNwb25zZRJECgdMaXN0Vm1zEhsubWVyaWRpYW4udjEuTGlzdFZtc1JlcXVlc3QaHC5tZXJpZGlhbi52MS5MaXN0Vm1zUmVzcG9uc2USSQoIV2F0Y2hWbXMSHC5tZXJpZGlhbi52MS5XYXRjaFZtc1JlcXVlc3QaHS5tZXJpZGlhbi52MS5XYXRjaFZtc1Jlc3BvbnNlMAESQQoGV2FpdFZtEhoubWVyaWRpYW4udjEuV2FpdFZtUmVxdWVzdBobLm1lcmlkaWFuLnYxLldhaXRWbVJlc3BvbnNlEkcKCFVwZGF0ZVZtEhwubWVyaWRpYW4udjEuVXBkYXRlVm1SZXF1ZXN0Gh0ubWVyaWRpYW4udjEuVXBkYXRlVm1SZXNwb25zZRJECgdTdGFydFZtEhsubWVyaWRpYW4udjEuU3RhcnRWbVJlcXVlc3QaHC5tZXJpZGlhbi52MS5TdGFydFZtUmVzcG9uc2USQQoGU3RvcFZtEhoubWVyaWRpYW4udjEuU3RvcFZtUmVxdWVzdBobLm1lcmlkaWFuLnYxLlN0b3BWbVJlc3BvbnNlEkoKCVN1c3BlbmRWbRIdLm1lcmlkaWFuLnYxLlN1c3BlbmRWbVJlcXVlc3QaHi5tZXJpZGlhbi52MS5TdXNwZW5kVm1SZXNwb25zZRJHCghSZXN1bWVWbRIcLm1lcmlkaWFuLnYxLlJlc3VtZVZtUmVxdWVzdBodLm1lcmlkaWFuLnYxLlJlc3VtZVZtUmVzcG9uc2USRAoHUGF1c2VWbRIbLm1lcmlkaWFuLnYxLlBhdXNlVm1SZXF1ZXN0GhwubWVyaWRpYW4udjEuUGF1c2VWbVJlc3BvbnNlEkoKCVJlc3RhcnRWbRIdLm1lcmlkaWFuLnYxLlJlc3RhcnRWbVJlcXVlc3QaHi5tZXJpZGlhbi52MS5SZXN0YXJ0Vm1SZXNwb25zZRJECgdSZXNldFZtEhsubWVyaWRpYW4udjEuUmVzZXRWbVJlcXVlc3QaHC5tZXJpZGlhbi52MS5SZXNldFZtUmVzcG9uc2USRwoIRGVsZXRlVm0SHC5tZXJpZGlhbi52MS5EZWxldGVWbVJlcXVlc3QaHS5tZXJpZGlhbi52MS5EZWxldGVWbVJlc3BvbnNlEkQKB0Nsb25lVm0SGy5tZXJpZGlhbi52MS5DbG9uZVZtUmVxdWVzdBocLm1lcmlkaWFuLnYxLkNsb25lVm1SZXNwb25zZRJECgdSZW5ld1ZtEhsubWVyaWRpYW4udjEuUmVuZXdWbVJlcXVlc3QaHC5tZXJpZGlhbi52MS5SZW5ld1ZtUmVzcG9uc2USRAoHQWRvcHRWbRIbLm1lcmlkaWFuLnYxLkFkb3B0Vm1SZXF1ZXN0GhwubWVyaWRpYW4udjEuQWRvcHRWbVJlc3BvbnNlEkoKCUV4cGxhaW5WbRIdLm1lcmlkaWFuLnYxLkV4cGxhaW5WbVJlcXVlc3QaHi5tZXJpZGlhbi52MS5FeHBsYWluVm1SZXNwb25zZRJBCgZQbGFuVm0SGi5tZXJpZGlhbi52MS5QbGFuVm1SZXF1ZXN0GhsubWVyaWRpYW4udjEuUGxhblZtUmVzcG9uc2USRQoGRXhlY1ZtEhoubWVyaWRpYW4udjEuRXhlY1ZtUmVxdWVzdBobLm1lcmlkaWFuLnYxLkV4ZWNWbVJlc3BvbnNlKAEwAWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_meridian_v1_types, file_meridian_v1_vm]);
 
 /**
  * Asks for a new Vm.
@@ -834,6 +834,126 @@ export const CloneVmResponseSchema: GenMessage<CloneVmResponse> = /*@__PURE__*/
   messageDesc(file_meridian_v1_vm_service, 29);
 
 /**
+ * Asks to renew a lease.
+ *
+ * @generated from message meridian.v1.RenewVmRequest
+ */
+export type RenewVmRequest = Message<"meridian.v1.RenewVmRequest"> & {
+  /**
+   * The name, `vms/{vm}`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * How long the lease shall be from now on. Absent: as long as before.
+   *
+   * @generated from field: google.protobuf.Duration lease_duration = 2;
+   */
+  leaseDuration?: Duration | undefined;
+};
+
+/**
+ * Describes the message meridian.v1.RenewVmRequest.
+ * Use `create(RenewVmRequestSchema)` to create a new message.
+ */
+export const RenewVmRequestSchema: GenMessage<RenewVmRequest> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_vm_service, 30);
+
+/**
+ * The answer.
+ *
+ * @generated from message meridian.v1.RenewVmResponse
+ */
+export type RenewVmResponse = Message<"meridian.v1.RenewVmResponse"> & {
+  /**
+   * The VM with its new expiry.
+   *
+   * @generated from field: meridian.v1.Vm vm = 1;
+   */
+  vm?: Vm | undefined;
+};
+
+/**
+ * Describes the message meridian.v1.RenewVmResponse.
+ * Use `create(RenewVmResponseSchema)` to create a new message.
+ */
+export const RenewVmResponseSchema: GenMessage<RenewVmResponse> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_vm_service, 31);
+
+/**
+ * Asks to take a VM into the pool.
+ *
+ * @generated from message meridian.v1.AdoptVmRequest
+ */
+export type AdoptVmRequest = Message<"meridian.v1.AdoptVmRequest"> & {
+  /**
+   * The host where it stands, `hosts/{host}`.
+   *
+   * @generated from field: string host = 1;
+   */
+  host: string;
+
+  /**
+   * Its id or name in Parallels Desktop.
+   *
+   * @generated from field: string host_vm = 2;
+   */
+  hostVm: string;
+
+  /**
+   * What it shall be from now on: project, priority, wanted (default: what it is), labels, annotations, lease. Template,
+   * source, resources and placement must be absent: they are what they are.
+   *
+   * @generated from field: meridian.v1.VmSpec spec = 3;
+   */
+  spec?: VmSpec | undefined;
+
+  /**
+   * As in CreateVmRequest.
+   *
+   * @generated from field: string vm_id = 4;
+   */
+  vmId: string;
+
+  /**
+   * As in CreateVmRequest.
+   *
+   * @generated from field: string request_id = 5;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message meridian.v1.AdoptVmRequest.
+ * Use `create(AdoptVmRequestSchema)` to create a new message.
+ */
+export const AdoptVmRequestSchema: GenMessage<AdoptVmRequest> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_vm_service, 32);
+
+/**
+ * The answer.
+ *
+ * @generated from message meridian.v1.AdoptVmResponse
+ */
+export type AdoptVmResponse = Message<"meridian.v1.AdoptVmResponse"> & {
+  /**
+   * The VM, now the pool's.
+   *
+   * @generated from field: meridian.v1.Vm vm = 1;
+   */
+  vm?: Vm | undefined;
+};
+
+/**
+ * Describes the message meridian.v1.AdoptVmResponse.
+ * Use `create(AdoptVmResponseSchema)` to create a new message.
+ */
+export const AdoptVmResponseSchema: GenMessage<AdoptVmResponse> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_vm_service, 33);
+
+/**
  * Asks why.
  *
  * @generated from message meridian.v1.ExplainVmRequest
@@ -852,7 +972,7 @@ export type ExplainVmRequest = Message<"meridian.v1.ExplainVmRequest"> & {
  * Use `create(ExplainVmRequestSchema)` to create a new message.
  */
 export const ExplainVmRequestSchema: GenMessage<ExplainVmRequest> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 30);
+  messageDesc(file_meridian_v1_vm_service, 34);
 
 /**
  * The answer.
@@ -873,7 +993,7 @@ export type ExplainVmResponse = Message<"meridian.v1.ExplainVmResponse"> & {
  * Use `create(ExplainVmResponseSchema)` to create a new message.
  */
 export const ExplainVmResponseSchema: GenMessage<ExplainVmResponse> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 31);
+  messageDesc(file_meridian_v1_vm_service, 35);
 
 /**
  * Asks what would happen.
@@ -894,7 +1014,7 @@ export type PlanVmRequest = Message<"meridian.v1.PlanVmRequest"> & {
  * Use `create(PlanVmRequestSchema)` to create a new message.
  */
 export const PlanVmRequestSchema: GenMessage<PlanVmRequest> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 32);
+  messageDesc(file_meridian_v1_vm_service, 36);
 
 /**
  * The answer.
@@ -915,7 +1035,7 @@ export type PlanVmResponse = Message<"meridian.v1.PlanVmResponse"> & {
  * Use `create(PlanVmResponseSchema)` to create a new message.
  */
 export const PlanVmResponseSchema: GenMessage<PlanVmResponse> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 33);
+  messageDesc(file_meridian_v1_vm_service, 37);
 
 /**
  * Why a VM stands, or would stand, where it does, or why it waits.
@@ -971,7 +1091,7 @@ export type PlacementExplanation = Message<"meridian.v1.PlacementExplanation"> &
  * Use `create(PlacementExplanationSchema)` to create a new message.
  */
 export const PlacementExplanationSchema: GenMessage<PlacementExplanation> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 34);
+  messageDesc(file_meridian_v1_vm_service, 38);
 
 /**
  * How many hosts refuse a VM for a reason.
@@ -1006,7 +1126,7 @@ export type PlacementRefusalCount = Message<"meridian.v1.PlacementRefusalCount">
  * Use `create(PlacementRefusalCountSchema)` to create a new message.
  */
 export const PlacementRefusalCountSchema: GenMessage<PlacementRefusalCount> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 35);
+  messageDesc(file_meridian_v1_vm_service, 39);
 
 /**
  * What placement says about one host.
@@ -1062,7 +1182,7 @@ export type HostVerdict = Message<"meridian.v1.HostVerdict"> & {
  * Use `create(HostVerdictSchema)` to create a new message.
  */
 export const HostVerdictSchema: GenMessage<HostVerdict> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 36);
+  messageDesc(file_meridian_v1_vm_service, 40);
 
 /**
  * One part of a score.
@@ -1097,7 +1217,7 @@ export type ScoreTerm = Message<"meridian.v1.ScoreTerm"> & {
  * Use `create(ScoreTermSchema)` to create a new message.
  */
 export const ScoreTermSchema: GenMessage<ScoreTerm> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 37);
+  messageDesc(file_meridian_v1_vm_service, 41);
 
 /**
  * A message of the one who wants a command run.
@@ -1126,7 +1246,7 @@ export type ExecVmRequest = Message<"meridian.v1.ExecVmRequest"> & {
  * Use `create(ExecVmRequestSchema)` to create a new message.
  */
 export const ExecVmRequestSchema: GenMessage<ExecVmRequest> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 38);
+  messageDesc(file_meridian_v1_vm_service, 42);
 
 /**
  * What to run.
@@ -1168,7 +1288,7 @@ export type ExecStart = Message<"meridian.v1.ExecStart"> & {
  * Use `create(ExecStartSchema)` to create a new message.
  */
 export const ExecStartSchema: GenMessage<ExecStart> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 39);
+  messageDesc(file_meridian_v1_vm_service, 43);
 
 /**
  * A message about a command that runs.
@@ -1213,7 +1333,7 @@ export type ExecVmResponse = Message<"meridian.v1.ExecVmResponse"> & {
  * Use `create(ExecVmResponseSchema)` to create a new message.
  */
 export const ExecVmResponseSchema: GenMessage<ExecVmResponse> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 40);
+  messageDesc(file_meridian_v1_vm_service, 44);
 
 /**
  * How a command ended.
@@ -1234,7 +1354,7 @@ export type ExecExit = Message<"meridian.v1.ExecExit"> & {
  * Use `create(ExecExitSchema)` to create a new message.
  */
 export const ExecExitSchema: GenMessage<ExecExit> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 41);
+  messageDesc(file_meridian_v1_vm_service, 45);
 
 /**
  * Makes, watches, changes and removes VMs. Long work is the VM's own state: a call returns once the wish is stored, and
@@ -1395,6 +1515,27 @@ export const VmService: GenService<{
     methodKind: "unary";
     input: typeof CloneVmRequestSchema;
     output: typeof CloneVmResponseSchema;
+  },
+  /**
+   * Lets a VM's lease begin anew. Errors: NOT_FOUND, FAILED_PRECONDITION (it has no lease, has failed, or is being deleted).
+   *
+   * @generated from rpc meridian.v1.VmService.RenewVm
+   */
+  renewVm: {
+    methodKind: "unary";
+    input: typeof RenewVmRequestSchema;
+    output: typeof RenewVmResponseSchema;
+  },
+  /**
+   * Takes a VM that stands on a host, and that the pool does not own, into the pool. It stays as it is. Errors: NOT_FOUND
+   * (host, or no such VM there), ALREADY_EXISTS, FAILED_PRECONDITION (the pool owns it, or its host does not talk).
+   *
+   * @generated from rpc meridian.v1.VmService.AdoptVm
+   */
+  adoptVm: {
+    methodKind: "unary";
+    input: typeof AdoptVmRequestSchema;
+    output: typeof AdoptVmResponseSchema;
   },
   /**
    * Says why a VM waits, host by host, or why it stands where it stands. Errors: NOT_FOUND.

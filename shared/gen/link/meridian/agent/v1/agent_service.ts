@@ -70,6 +70,9 @@ export interface ConnectResponse {
     | //
     /** Settings that have changed. */
     { $case: "settings"; settings: Settings }
+    | //
+    /** Until when VMs may live. */
+    { $case: "leases"; leases: Leases }
     | undefined;
 }
 
@@ -268,6 +271,11 @@ export interface Command {
   hostVmName: string;
   /** The VM's id in Parallels Desktop, if known. */
   hostVmId: string;
+  /**
+   * How long the VM may live from now on without another word of the server, in ms; 0 means without a bound. It is counted by
+   * the agent, by a clock that nobody can set, from the moment when the command arrives.
+   */
+  leaseMs: number;
   /** What to do. An agent refuses a kind that it does not know. */
   action:
     | //
@@ -426,6 +434,29 @@ export interface ExecAction {
 export interface ExecAction_EnvEntry {
   key: string;
   value: string;
+}
+
+/**
+ * Until when VMs may live. A VM whose lease has run out is ended and removed by the agent, whether the server can be reached or
+ * not.
+ */
+export interface Leases {
+  /** True: these are all leases of the host; VMs that are not named have none. False: only these have changed. */
+  whole: boolean;
+  /** The leases. */
+  leases: Lease[];
+}
+
+/** Until when one VM may live. */
+export interface Lease {
+  /** The uid of the pool's VM. */
+  vmUid: string;
+  /** Its name on the host. */
+  hostVmName: string;
+  /** How long it may live from now on, in ms; 0 means without a bound. */
+  leaseMs: number;
+  /** The spec's generation that this follows from; an older one than the agent knows is ignored. */
+  generation: number;
 }
 
 /** A command is no longer wanted. */
@@ -743,6 +774,9 @@ export const ConnectResponse: MessageFns<ConnectResponse> = {
       case "settings":
         Settings.encode(message.payload.settings, writer.uint32(58).fork()).join();
         break;
+      case "leases":
+        Leases.encode(message.payload.leases, writer.uint32(66).fork()).join();
+        break;
     }
     return writer;
   },
@@ -816,6 +850,14 @@ export const ConnectResponse: MessageFns<ConnectResponse> = {
             message.payload = { $case: "settings", settings: Settings.decode(reader, reader.uint32()) };
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.payload = { $case: "leases", leases: Leases.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -874,6 +916,12 @@ export const ConnectResponse: MessageFns<ConnectResponse> = {
       case "settings": {
         if (object.payload?.settings !== undefined && object.payload?.settings !== null) {
           message.payload = { $case: "settings", settings: Settings.fromPartial(object.payload.settings) };
+        }
+        break;
+      }
+      case "leases": {
+        if (object.payload?.leases !== undefined && object.payload?.leases !== null) {
+          message.payload = { $case: "leases", leases: Leases.fromPartial(object.payload.leases) };
         }
         break;
       }
@@ -2157,6 +2205,7 @@ function createBaseCommand(): Command {
     silenceLimitMs: 0,
     hostVmName: "",
     hostVmId: "",
+    leaseMs: 0,
     action: undefined,
   };
 }
@@ -2183,6 +2232,9 @@ export const Command: MessageFns<Command> = {
     }
     if (message.hostVmId !== "") {
       writer.uint32(58).string(message.hostVmId);
+    }
+    if (message.leaseMs !== 0) {
+      writer.uint32(64).int64(message.leaseMs);
     }
     switch (message.action?.$case) {
       case "create":
@@ -2289,6 +2341,14 @@ export const Command: MessageFns<Command> = {
             }
 
             message.hostVmId = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.leaseMs = longToNumber(reader.int64());
             continue;
           }
           case 10: {
@@ -2403,6 +2463,7 @@ export const Command: MessageFns<Command> = {
     message.silenceLimitMs = object.silenceLimitMs ?? 0;
     message.hostVmName = object.hostVmName ?? "";
     message.hostVmId = object.hostVmId ?? "";
+    message.leaseMs = object.leaseMs ?? 0;
     switch (object.action?.$case) {
       case "create": {
         if (object.action?.create !== undefined && object.action?.create !== null) {
@@ -3465,6 +3526,164 @@ export const ExecAction_EnvEntry: MessageFns<ExecAction_EnvEntry> = {
     const message = createBaseExecAction_EnvEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseLeases(): Leases {
+  return { whole: false, leases: [] };
+}
+
+export const Leases: MessageFns<Leases> = {
+  encode(message: Leases, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.whole !== false) {
+      writer.uint32(8).bool(message.whole);
+    }
+    for (const v of message.leases) {
+      Lease.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Leases {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLeases();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.whole = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.leases.push(Lease.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Leases>): Leases {
+    return Leases.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Leases>): Leases {
+    const message = createBaseLeases();
+    message.whole = object.whole ?? false;
+    message.leases = object.leases?.map((e) => Lease.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseLease(): Lease {
+  return { vmUid: "", hostVmName: "", leaseMs: 0, generation: 0 };
+}
+
+export const Lease: MessageFns<Lease> = {
+  encode(message: Lease, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.vmUid !== "") {
+      writer.uint32(10).string(message.vmUid);
+    }
+    if (message.hostVmName !== "") {
+      writer.uint32(18).string(message.hostVmName);
+    }
+    if (message.leaseMs !== 0) {
+      writer.uint32(24).int64(message.leaseMs);
+    }
+    if (message.generation !== 0) {
+      writer.uint32(32).int64(message.generation);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Lease {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLease();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.vmUid = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.hostVmName = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.leaseMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.generation = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Lease>): Lease {
+    return Lease.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Lease>): Lease {
+    const message = createBaseLease();
+    message.vmUid = object.vmUid ?? "";
+    message.hostVmName = object.hostVmName ?? "";
+    message.leaseMs = object.leaseMs ?? 0;
+    message.generation = object.generation ?? 0;
     return message;
   },
 };
