@@ -111,7 +111,7 @@ describe("the program as a process", function () {
     const script: Script = {
       vms: {
         getVm: () => ({ vm: sampleVm("a", { state: VmStatus_State.CREATING }) }),
-        waitVm: () => new Promise<never>(() => undefined),
+        waitVm: (_request, { signal }) => new Promise((_resolve, reject) => signal.addEventListener("abort", reject)),
       },
     };
     const wait = await meridian(script, ["vm", "wait", "a"]);
