@@ -49,8 +49,9 @@ async function follow(
   const silence = new SilenceWatch(context, "network");
   const begin = (): Promise<void> => untilReachable(context, () => parallels.beginCreate(request, signal));
   let lastSeen = "";
-  await begin();
-  for (let beginnings = 1; ; ) {
+  // Asked before begun: an agent that was restarted finds the job that its last run began. The service itself does not
+  // refuse a job id that it knows: it would pull a second time.
+  for (let beginnings = 0; ; ) {
     const since = hostVms.changeCount;
     const job = takeHeard() ?? (await untilReachable(context, () => parallels.readJob(request.jobId, signal)));
     if (job?.state === "succeeded") return;

@@ -236,6 +236,18 @@ describe("create", () => {
       assert.equal((await bench.finish(create)).state, STATE_SUCCEEDED);
     });
 
+    it("follows a job that an earlier run of the agent began, and begins no second pull", async () => {
+      const create = command();
+      const jobId = `meridian-${create.id}`;
+      bench.parallels.moveJob(jobId, { step: "download", percent: 70 });
+      bench.dispatcher.handle(create);
+      await settle();
+      bench.parallels.addVm({ name: poolVmName });
+      bench.parallels.moveJob(jobId, { state: "succeeded" });
+      assert.equal((await bench.finish(create)).state, STATE_SUCCEEDED);
+      assert.equal(bench.parallels.begun.length, 0);
+    });
+
     it("takes the VM of a forgotten job when it is there", async () => {
       const { create } = await begin();
       bench.parallels.addVm({ name: poolVmName });
