@@ -15,7 +15,8 @@ export function registerRead(noun: Program, terminal: Terminal): void {
   noun
     .command("list")
     .summary("list VMs")
-    .description("Lists the pool's VMs.")
+    .description("Lists the pool's VMs, without those that are deleted and only remembered for a while.")
+    .option("--all", "deleted ones too")
     .addOption(filterOption)
     .addOption(orderByOption)
     .addOption(limitOption)
@@ -32,17 +33,21 @@ export function registerRead(noun: Program, terminal: Terminal): void {
     )
     .action((options, command) =>
       withSession(terminal, command, (session) =>
-        printList(session, options, {
-          plural: "vms",
-          schema: VmSchema,
-          columns: vmColumns(session.nowMs, options.output === "wide"),
-          fetchPage: async (request) => {
-            const page = await session.vms.listVms(request, session.call);
-            return { items: page.vms, nextPageToken: page.nextPageToken };
+        printList(
+          session,
+          { ...options, filter: listFilter(options) },
+          {
+            plural: "vms",
+            schema: VmSchema,
+            columns: vmColumns(session.nowMs, options.output === "wide"),
+            fetchPage: async (request) => {
+              const page = await session.vms.listVms(request, session.call);
+              return { items: page.vms, nextPageToken: page.nextPageToken };
+            },
+            nameOf: ({ name }) => name,
+            empty: "There are no VMs.",
           },
-          nameOf: ({ name }) => name,
-          empty: "There are no VMs.",
-        }),
+        ),
       ),
     );
 
@@ -77,4 +82,11 @@ export function registerRead(noun: Program, terminal: Terminal): void {
         }),
       ),
     );
+}
+
+/** Who asks for DELETED ones in so many words gets them. */
+function listFilter({ filter = "", all }: { readonly filter?: string | undefined; readonly all?: true | undefined }) {
+  if (all === true || /\bDELETED\b/.test(filter)) return filter;
+  const present = "status.state != DELETED";
+  return filter === "" ? present : `(${filter}) AND ${present}`;
 }

@@ -36,6 +36,8 @@ export function applyHostConnected(pool: Pool, event: HostConnected, timeMs: num
   pool.setContact(event.id, contactOf(pool, event.id, event.use, { sessionId: event.sessionId, timeMs }));
   resumeVms(pool, event.id, timeMs);
   for (const report of event.commands) applyCommandReport(pool, event.id, report, timeMs);
+  // Until the host can be listed, its VMs are left as they are.
+  if (event.inventory === undefined) return required(pool.hosts.get(event.id), "host that has connected");
   return inventoried(pool, event.id, event.inventory, timeMs);
 }
 

@@ -1,5 +1,5 @@
 /** The scores: each a named term between 0 and 1, and its weight. Only hosts that pass all filters are scored. */
-import { type Labels, matchesLabel } from "../pool/labels.ts";
+import { type Labels, labelOf, matchesLabel } from "../pool/labels.ts";
 import type { HostLedger } from "../pool/ledger.ts";
 import { imageKey } from "../pool/shape.ts";
 import type { PoolView } from "../pool/view.ts";
@@ -71,9 +71,11 @@ function matchingShare(labels: Labels, preferred: VmSpec["placement"]["preferred
 function countAlike(view: PoolView, host: Candidate["host"]["id"], spec: VmSpec): number {
   const key = spec.placement.spreadKey;
   if (key === undefined) return 0;
+  const value = labelOf(spec.labels, key);
   let count = 0;
   for (const id of view.vmsOn(host)) {
-    if (view.vms.get(id)?.spec.labels[key] === spec.labels[key]) count += 1;
+    const other = view.vms.get(id);
+    if (other !== undefined && labelOf(other.spec.labels, key) === value) count += 1;
   }
   return count;
 }

@@ -149,7 +149,8 @@ export interface HostConnected {
   readonly sessionId: string;
   readonly facts: HostFacts;
   readonly agentLabels: Readonly<Record<string, string>>;
-  readonly inventory: HostInventory;
+  /** Absent: the agent could not list the Mac's VMs yet, so that nothing is known of them. */
+  readonly inventory?: HostInventory;
   readonly use: HostUse;
   /** Ends of commands that the agent still holds. */
   readonly commands: readonly CommandReport[];

@@ -13,7 +13,7 @@ export type Labels = Readonly<Record<string, string>>;
 
 /** Whether the labels meet the expression. `gt` and `lt` compare whole numbers; what is no number does not meet them. */
 export function matchesLabel(labels: Labels, expression: LabelExpression): boolean {
-  const value = labels[expression.key];
+  const value = labelOf(labels, expression.key);
   switch (expression.operator) {
     case "in":
       return value !== undefined && expression.values.includes(value);
@@ -30,6 +30,11 @@ export function matchesLabel(labels: Labels, expression: LabelExpression): boole
     default:
       return assertNever(expression.operator, "label operator");
   }
+}
+
+/** The value of a label; nothing without it, whatever objects have by nature ("constructor" is a fine key). */
+export function labelOf(labels: Labels, key: string): string | undefined {
+  return Object.hasOwn(labels, key) ? labels[key] : undefined;
 }
 
 /** The expression as people write it, such as `team in (ios, core)`. */

@@ -34,6 +34,7 @@ export function writeCommand(view: PoolView, vm: VmRecord, command: VmCommand): 
       silenceLimitMs: silenceLimitMs(command.kind, readinessOf(vm)),
       hostVmName: hostVmName(vm.uid, vm.attempt),
       hostVmId: vm.sight?.id ?? "",
+      leaseMs: 0,
       action,
     },
   };
@@ -47,6 +48,7 @@ export function writeCall(id: CommandId, call: HostCall, timeoutMs: number): Com
     silenceLimitMs: Math.ceil(timeoutMs),
     hostVmName: "",
     hostVmId: call.hostVmId,
+    leaseMs: 0,
     action: callAction(call, timeoutMs),
   };
 }

@@ -35,7 +35,9 @@ export interface Introduction {
   readonly bootId: string;
   readonly runId: string;
   readonly labels: Readonly<Record<string, string>>;
-  readonly inventory: HostInventory;
+  /** Absent: the agent could not list the Mac's VMs yet. */
+  readonly inventory?: HostInventory;
+  /** 0 without an inventory. */
   readonly inventorySequence: number;
   readonly use: HostUse;
   readonly commands: readonly CommandReport[];
@@ -49,16 +51,15 @@ export function readHello(hello: wire.Hello): Introduction {
   );
   refuseUnless(facts !== undefined, "facts are missing");
   refuseUnless(heartbeat !== undefined, "heartbeat is missing");
-  refuseUnless(inventory !== undefined, "inventory is missing");
-  refuseUnless(inventory.whole, "the first inventory is not whole");
+  refuseUnless(inventory?.whole !== false, "the first inventory is not whole");
   return {
     host: asHostId(hello.hostId),
     facts: readFacts(facts),
     bootId: text(hello.bootId, nameLengthMax),
     runId: text(hello.agentRunId, nameLengthMax),
     labels: readLabels(hello.labels),
-    inventory: readInventory(inventory),
-    inventorySequence: inventory.sequence,
+    ...(inventory === undefined ? {} : { inventory: readInventory(inventory) }),
+    inventorySequence: inventory?.sequence ?? 0,
     use: readUse(heartbeat),
     commands: bounded(hello.commands, commandReportsMax, "commands").flatMap((update) => readReport(update) ?? []),
   };

@@ -211,7 +211,7 @@ export class Session {
       sessionId: this.id,
       facts: who.facts,
       agentLabels: who.labels,
-      inventory: who.inventory,
+      ...(who.inventory === undefined ? {} : { inventory: who.inventory }),
       use: who.use,
       // Calls ended with the session that they were sent in.
       commands: who.commands.filter((report) => !isCallId(report.commandId)),

@@ -147,8 +147,13 @@ class AgentSessions implements Sessions, SessionOwner {
       if (change.kind !== "host" || change.before === undefined) continue;
       const session = this.registry.find(change.before.id);
       if (session === undefined) continue;
-      if (change.after === undefined) session.end(hostDeleted(change.before.id));
-      else if (session.settings?.parallelCreates !== change.after.spec.limits.parallelCreates) {
+      if (change.after === undefined) {
+        this.options.log.warn(
+          { host_id: change.before.id, session_id: session.id },
+          "host removed by force while connected",
+        );
+        session.end(hostDeleted(change.before.id));
+      } else if (session.settings?.parallelCreates !== change.after.spec.limits.parallelCreates) {
         session.sendSettings(this.settingsFor(change.after));
       }
     }

@@ -99,7 +99,7 @@ class Wait {
     const message =
       reason === "WAIT_HOPELESS"
         ? `${name} is ${vm.state} and will not become ${wanted}${why}`
-        : `${name} is still ${vm.state}, not ${wanted}, after the time given; wait again, or ask ExplainVm`;
+        : `${name} is still ${vm.state}, not ${wanted}, after the time given; wait again, or ask why it takes so long`;
     return new MeridianError(reason, message, {
       resource: name,
       metadata: {

@@ -32,6 +32,26 @@ describe("meridian vm list", () => {
     assert.deepEqual(rest, []);
   });
 
+  it("leaves out those that are deleted, unless they are asked for", async () => {
+    const filters: string[] = [];
+    const listening: Script = {
+      vms: {
+        listVms: ({ filter }) => {
+          filters.push(filter);
+          return { vms: [] };
+        },
+      },
+    };
+    const flags = [[], ["--filter", 'name = "vms/a"'], ["--filter", "status.state = DELETED"], ["--all"]];
+    for (const given of flags) await runAgainst(listening, ["vm", "list", ...given]);
+    assert.deepEqual(filters, [
+      "status.state != DELETED",
+      '(name = "vms/a") AND status.state != DELETED',
+      "status.state = DELETED",
+      "",
+    ]);
+  });
+
   it("prints names alone with -q", async () => {
     const { out } = await runAgainst(script, ["vm", "list", "-q"]);
     assert.equal(out, "vms/build-1\nvms/build-2\n");

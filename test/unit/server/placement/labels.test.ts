@@ -10,6 +10,14 @@ beforeEach(async () => {
 afterEach(() => pool.close());
 
 describe("label expressions", () => {
+  it("know no label that nobody has set, whatever its name", async () => {
+    await pool.addHost("mac-1");
+    for (const key of ["constructor", "toString", "__proto__"]) {
+      const { refusalCounts } = pool.plan({ placement: { required: [{ key, operator: "exists", values: [] }] } });
+      assert.equal(refusalCounts[0]?.filter, "labels", key);
+    }
+  });
+
   const cases: readonly (readonly [LabelExpression, boolean, string])[] = [
     [{ key: "team", operator: "in", values: ["ios", "core"] }, true, "team in (ios, core)"],
     [{ key: "team", operator: "in", values: ["core"] }, false, "team = core"],

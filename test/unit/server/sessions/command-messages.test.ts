@@ -26,6 +26,7 @@ describe("command messages", () => {
           id: `${uid}-2`,
           vmUid: uid,
           generation: 3,
+          leaseMs: 0,
           silenceLimitMs,
           hostVmName: hostVmName(uid, 4),
           hostVmId: "seen-id",

@@ -34,6 +34,7 @@ describe("sessions: commands", () => {
       epoch: 1,
       vmUid: vm.uid,
       generation: 1,
+      leaseMs: 0,
       silenceLimitMs: 600_000,
       hostVmName: hostVmName(vm.uid, 1),
       hostVmId: "",

@@ -39,6 +39,7 @@ describe("sessions: direct calls", () => {
       epoch: 1,
       vmUid: "",
       generation: 0,
+      leaseMs: 0,
       silenceLimitMs: 5000,
       hostVmName: "",
       hostVmId: "vm-1",

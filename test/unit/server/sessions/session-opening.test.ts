@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import { connect } from "node:http2";
 import { status } from "@grpc/grpc-js";
-import { type AgentClient, helloFrom, helloOf, inventoryOf, settle, until } from "./agent-client.ts";
+import {
+  type AgentClient,
+  heartbeatOf,
+  helloFrom,
+  helloOf,
+  hostVmOf,
+  inventoryOf,
+  settle,
+  until,
+} from "./agent-client.ts";
 import { Link } from "./link-fixture.ts";
 
 describe("sessions: opening", () => {
@@ -59,7 +68,6 @@ describe("sessions: opening", () => {
     ["no host id", { hostId: "" }, /host_id is no host id/],
     ["no facts", { facts: undefined }, /facts are missing/],
     ["no heartbeat", { heartbeat: undefined }, /heartbeat is missing/],
-    ["no inventory", { inventory: undefined }, /inventory is missing/],
     ["an inventory that is not whole", { inventory: inventoryOf({ whole: false }) }, /not whole/],
     [
       "too many labels",
@@ -76,6 +84,14 @@ describe("sessions: opening", () => {
       assert.deepEqual(link.events, []);
     });
   }
+
+  it("opens for a Mac whose VMs could not be listed yet, and takes the list when it comes", async () => {
+    await agent.open({ inventory: undefined, heartbeat: heartbeatOf({ inventorySequence: 0 }) });
+    assert.equal((await link.host())?.foreignVms.length, 0);
+    const sequence = agent.inventory({ sequence: 1, whole: true, vms: [hostVmOf()] });
+    await until(() => agent.acknowledged === sequence, "the list to be taken");
+    assert.equal((await link.host())?.foreignVms.length, 1);
+  });
 
   it("refuses an architecture that it does not know", async () => {
     const { facts } = helloOf();
