@@ -8,12 +8,13 @@ import type { CatalogId, HostId, TemplateId, Uid, VmId } from "../../shared/ids.
 import type { RecordChange } from "./changes.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { HostContact, HostRecord } from "./host.ts";
-import { HostLedger } from "./ledger.ts";
+import { HostLedger, isBeingMade } from "./ledger.ts";
 import { requestRetentionMs } from "./limits.ts";
 import { shapeOf } from "./shape.ts";
 import type { CatalogRecord, RequestRecord, TemplateRecord } from "./template.ts";
 import type { PoolView } from "./view.ts";
 import { type VmRecord, type VmState, vmStates } from "./vm.ts";
+import { WaitingLine } from "./waiting-line.ts";
 import { WaitingQueue } from "./waiting-queue.ts";
 
 export class Pool implements PoolView {
@@ -31,6 +32,8 @@ export class Pool implements PoolView {
   /** VMs and hosts that changed since a planner last looked at them. */
   readonly dirtyVms = new Set<VmId>();
   readonly dirtyHosts = new Set<HostId>();
+  /** Hosts on which something changed that placement looks at, since it last looked. */
+  readonly movedHosts = new Set<HostId>();
 
   private sealedRevision: number;
   private changes = new Map<string, RecordChange>();
@@ -40,6 +43,8 @@ export class Pool implements PoolView {
   private readonly vmByUid = new Map<Uid, VmId>();
   private readonly stateCounts = new Map<VmState, number>(vmStates.map((state) => [state, 0]));
   private readonly templateCounts = new Map<TemplateId, number>();
+  private readonly line = new WaitingLine();
+  private moveCount = 0;
 
   /** @param revision the store's revision. */
   constructor(revision: number) {
@@ -53,6 +58,14 @@ export class Pool implements PoolView {
   /** The revision of the batch that is being filled: what changed records carry. */
   get nextRevision(): number {
     return this.sealedRevision + 1;
+  }
+
+  get hostMoves(): number {
+    return this.moveCount;
+  }
+
+  queuePosition(id: VmId): number {
+    return this.line.positionOf(id);
   }
 
   contact(host: HostId): HostContact | undefined {
@@ -128,6 +141,7 @@ export class Pool implements PoolView {
     this.deadlines.cancel(`host/${id}`);
     this.ledgers.delete(id);
     this.vmsByHost.delete(id);
+    this.move(id);
     this.note({ kind: "host", id, before, after: undefined });
   }
 
@@ -137,6 +151,7 @@ export class Pool implements PoolView {
     this.contacts.set(id, contact);
     this.ledger(id).setDisk(contact);
     this.deadlines.schedule(`host/${id}`, contact.silentAtMs);
+    if (before?.isConnected !== contact.isConnected || before.diskFreeMib !== contact.diskFreeMib) this.move(id);
     if (before?.isConnected !== contact.isConnected || before.diskFreeMib < contact.diskFreeMib) this.wake(id);
   }
 
@@ -182,6 +197,12 @@ export class Pool implements PoolView {
     this.queue.wake(host);
   }
 
+  /** Placement may find the host other than it was, better or worse. */
+  private move(host: HostId): void {
+    this.movedHosts.add(host);
+    this.moveCount += 1;
+  }
+
   private note(change: RecordChange): void {
     const key = `${change.kind}/${change.id}`;
     const earlier = this.changes.get(key);
@@ -200,6 +221,7 @@ export class Pool implements PoolView {
     const drainEndMs = host.spec.drain?.deadlineMs;
     if (drainEndMs !== undefined) this.deadlines.schedule(`host/${host.id}`, drainEndMs);
     this.dirtyHosts.add(host.id);
+    this.move(host.id);
     this.wake(host.id);
   }
 
@@ -232,6 +254,10 @@ export class Pool implements PoolView {
   }
 
   private indexPlaced(before: VmRecord | undefined, after: VmRecord | undefined): void {
+    if (!isSameToHost(before, after)) {
+      if (before?.host !== undefined) this.move(before.host);
+      if (after?.host !== undefined) this.move(after.host);
+    }
     if (before?.host !== undefined) {
       this.ledger(before.host).addVm(before, -1);
       if (after?.host !== before.host) this.vmsByHost.get(before.host)?.delete(before.id);
@@ -253,13 +279,17 @@ export class Pool implements PoolView {
 
   private indexWaiting(vm: VmRecord | undefined, id: VmId): void {
     const isWaiting = vm?.state === "PENDING" && vm.spec.wanted !== "deleted";
-    if (isWaiting) this.waiting.add(id);
-    else this.waiting.delete(id);
-    if (!isWaiting || vm.retryAtMs !== undefined) {
+    if (!isWaiting) {
+      this.waiting.delete(id);
+      this.line.remove(id);
       this.queue.remove(id);
       return;
     }
-    this.queue.add({ id, priority: vm.spec.priority, createTimeMs: vm.createTimeMs }, shapeOf(vm));
+    const place = { id, priority: vm.spec.priority, createTimeMs: vm.createTimeMs };
+    this.waiting.add(id);
+    this.line.put(place);
+    if (vm.retryAtMs === undefined) this.queue.add(place, shapeOf(vm));
+    else this.queue.remove(id);
   }
 }
 
@@ -270,6 +300,20 @@ export function vmDueMs(vm: VmRecord): number | undefined {
 }
 
 const noVms: ReadonlySet<VmId> = new Set();
+
+/** Whether a change of a VM leaves all as it was that placement sees of its host. */
+function isSameToHost(before: VmRecord | undefined, after: VmRecord | undefined): boolean {
+  if (before?.host === undefined && after?.host === undefined) return true;
+  return (
+    before !== undefined &&
+    after !== undefined &&
+    before.host === after.host &&
+    before.resources === after.resources &&
+    before.image === after.image &&
+    before.spec.labels === after.spec.labels &&
+    isBeingMade(before) === isBeingMade(after)
+  );
+}
 
 /** Whether a change of a placed VM leaves its host with more room than before. */
 function holdsMore(before: VmRecord, after: VmRecord | undefined): boolean {

@@ -21,6 +21,10 @@ export interface PoolView {
   vmsOn(host: HostId): ReadonlySet<VmId>;
   /** VMs that wait for a host. */
   readonly waiting: ReadonlySet<VmId>;
+  /** The VM's place among those that wait, from 1; 0 if it does not wait. */
+  queuePosition(id: VmId): number;
+  /** Grows with every change of what placement sees of a host: what was concluded from the hosts holds while it stands. */
+  readonly hostMoves: number;
   /** How many VMs are in each state. */
   countVms(state: VmState): number;
   /** How many VMs that are not deleted were made of the template. */
