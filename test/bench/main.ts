@@ -26,19 +26,19 @@ const program = new Command("bench")
   .parse();
 
 const options = program.opts();
+// Ends in order, so that neither processes nor files are left behind.
+process.once("SIGINT", () => process.exit(130));
+process.once("SIGTERM", () => process.exit(143));
 const disk = openScratchDisk(options.dir);
-try {
-  process.stdout.write(
-    `Node ${process.version} on ${availableParallelism()} cores, server, clients and agents together. ` +
-      `A synced write of 4 KiB in ${options.dir}: ${disk.syncMs.toFixed(2)} ms.\n\n`,
-  );
-  const measured: Measured[] = [];
-  for (const scenario of chosenScenarios(program.args)) measured.push(await measure(scenario));
-  process.stdout.write(`\n${formatTable(measured)}\n`);
-  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(jsonLines(measured), null, 2)}\n`);
-} finally {
-  disk.remove();
-}
+process.once("exit", () => disk.remove());
+process.stdout.write(
+  `Node ${process.version} on ${availableParallelism()} cores, server, clients and agents together. ` +
+    `A synced write of 4 KiB in ${options.dir}: ${disk.syncMs.toFixed(2)} ms.\n\n`,
+);
+const measured: Measured[] = [];
+for (const scenario of chosenScenarios(program.args)) measured.push(await measure(scenario));
+process.stdout.write(`\n${formatTable(measured)}\n`);
+if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(jsonLines(measured), null, 2)}\n`);
 
 function chosenScenarios(wanted: readonly string[]): readonly Scenario[] {
   const unknown = wanted.find((name) => !names.includes(name));
@@ -50,16 +50,21 @@ async function measure(scenario: Scenario): Promise<Measured> {
   process.stdout.write(`${scenario.name}: ${scenario.title} … `);
   const startMs = momentMs();
   const pools: PoolUnderLoad[] = [];
+  const broken = Promise.withResolvers<never>();
   try {
-    const runs = await scenario.measure({
+    const measuring = scenario.measure({
       isShort: options.short === true,
       openPool: async (poolOptions) => {
         const directory = join(disk.path, `${scenario.name}-${pools.length}`);
         const pool = await PoolUnderLoad.open({ ...poolOptions, directory, profileDir: options.cpuProf });
         pools.push(pool);
+        pool.fleet.failed.catch(broken.reject);
         return pool;
       },
     });
+    // If an agent breaks first, what becomes of the scenario says nothing.
+    measuring.catch(() => undefined);
+    const runs = await Promise.race([measuring, broken.promise]);
     process.stdout.write(`${((momentMs() - startMs) / 1000).toFixed(1)} s\n`);
     return { scenario, runs };
   } finally {

@@ -17,11 +17,13 @@ export class Fleet {
   private readonly children: readonly ChildProcess[];
   private readonly deletions = new Map<string, (atMs: number) => void>();
   private readonly connected: Promise<unknown>;
-  private readonly failed = Promise.withResolvers<never>();
+  private readonly failing = Promise.withResolvers<never>();
+  /** Rejects when an agent breaks: nothing measured after that means anything. */
+  readonly failed: Promise<never> = this.failing.promise;
 
   constructor({ server, hosts, heartbeatPeriodMs }: FleetOptions) {
     const firsts = Array.from({ length: Math.ceil(hosts / agentsPerProcessMax) }, (_, at) => at * agentsPerProcessMax);
-    this.failed.promise.catch(() => undefined);
+    this.failed.catch(() => undefined);
     this.children = firsts.map(() => fork(new URL("fleet-process.ts", import.meta.url)));
     const ready = this.children.map((child, at) => {
       const first = firsts[at] ?? 0;
@@ -39,12 +41,12 @@ export class Fleet {
 
   /** Resolves when all agents have been welcomed. */
   async untilConnected(): Promise<void> {
-    await Promise.race([this.connected, this.failed.promise]);
+    await Promise.race([this.connected, this.failed]);
   }
 
   /** The moment when the VM's agent said that it is gone. Ask before it is deleted. */
   untilDeleted(vmUid: string): Promise<number> {
-    return Promise.race([new Promise<number>((resolve) => this.deletions.set(vmUid, resolve)), this.failed.promise]);
+    return Promise.race([new Promise<number>((resolve) => this.deletions.set(vmUid, resolve)), this.failed]);
   }
 
   async close(): Promise<void> {
@@ -62,10 +64,10 @@ export class Fleet {
     return new Promise((resolve) => {
       child.on("message", (report: FleetReport) => {
         if (report.kind === "connected") resolve();
-        else if (report.kind === "failed") this.failed.reject(new Error(`an agent failed: ${report.message}`));
+        else if (report.kind === "failed") this.failing.reject(new Error(`an agent failed: ${report.message}`));
         else this.hearDeleted(report.vmUid, report.atMs);
       });
-      child.once("exit", (code) => this.failed.reject(new Error(`the agents' process ended with ${code}`)));
+      child.once("exit", (code) => this.failing.reject(new Error(`the agents' process ended with ${code}`)));
       child.send(order);
     });
   }

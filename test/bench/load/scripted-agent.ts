@@ -2,7 +2,7 @@
  * An agent without a Mac behind it: it speaks the link's protocol on a connection of its own, as a real agent does, and does
  * every command at once. So what is measured is the server, and not how fast VMs can be cloned.
  */
-import { credentials } from "@grpc/grpc-js";
+import { credentials, status } from "@grpc/grpc-js";
 import { createGrpcTransport } from "../../../agent/link/grpc-transport.ts";
 import type { LinkStream } from "../../../agent/link/transport.ts";
 import {
@@ -52,12 +52,16 @@ export class ScriptedAgent {
     this.stream = transport.open(this.options.server, {
       onMessage: (message) => this.receive(message),
       onWritable: () => undefined,
-      onEnd: () => {
-        clearTimeout(this.heartbeat);
-        setTimeout(() => this.connect(), redialMs.least + Math.random() * (redialMs.most - redialMs.least));
-      },
+      onEnd: (error) => this.endSession(error),
     });
     this.sayHello();
+  }
+
+  private endSession(error: (Error & { readonly code?: number }) | undefined): void {
+    clearTimeout(this.heartbeat);
+    // A server that was killed is away, which is part of a scenario; anything else is a fault of one of the two.
+    if (error !== undefined && error.code !== status.UNAVAILABLE) throw error;
+    setTimeout(() => this.connect(), redialMs.least + Math.random() * (redialMs.most - redialMs.least));
   }
 
   private receive({ payload }: ConnectResponse): void {

@@ -54,20 +54,26 @@ export class VmWatch {
     if (this.failure !== undefined) return Promise.reject(this.failure);
     const seen = this.states.get(name);
     if (seen !== undefined && test(seen.state)) return Promise.resolve(seen.atMs);
-    return new Promise((resolve, reject) => {
-      this.waiters.set(name, { test, resolve, reject });
-    });
+    return expected(
+      new Promise((resolve, reject) => {
+        this.waiters.set(name, { test, resolve, reject });
+      }),
+    );
   }
 
   /** The next VM, whichever it is, that comes into such a state. One such wait at a time. */
   untilNext(test: StateTest): Promise<SeenVm> {
     if (this.failure !== undefined) return Promise.reject(this.failure);
-    return new Promise((resolve, reject) => {
-      this.next = { test, resolve, reject };
-    });
+    return expected(
+      new Promise((resolve, reject) => {
+        this.next = { test, resolve, reject };
+      }),
+    );
   }
 
+  /** Ends the watch; whoever still waits for something hears of it. */
   close(): void {
+    this.fail(new Error("the watch has been closed"));
     this.stream.cancel();
   }
 
@@ -98,4 +104,10 @@ export class VmWatch {
     for (const waiter of this.waiters.values()) waiter.reject(error);
     this.waiters.clear();
   }
+}
+
+/** What is asked for before it is awaited may fail before as well: that is no second failure. */
+function expected<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
 }
