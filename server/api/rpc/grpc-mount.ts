@@ -207,6 +207,7 @@ interface GrpcCall {
   readonly cancelled: boolean;
   getDeadline(): Date | number;
   once(event: "cancelled", listener: () => void): unknown;
+  off(event: "cancelled", listener: () => void): unknown;
 }
 
 function beginCall(call: GrpcCall, options: CallOptions): ActiveCall {
@@ -214,7 +215,14 @@ function beginCall(call: GrpcCall, options: CallOptions): ActiveCall {
   const onCancelled = (): void => active.abort(new CallCancelled());
   if (call.cancelled) onCancelled();
   else call.once("cancelled", onCancelled);
-  return active;
+  return {
+    ...active,
+    end: () => {
+      // grpc-js calls every call cancelled once its stream has closed, also one that was answered long before.
+      call.off("cancelled", onCancelled);
+      active.end();
+    },
+  };
 }
 
 function contextOf(call: GrpcCall, active: ActiveCall, clock: Clock): CallContext {
