@@ -37,7 +37,7 @@ process.stdout.write(
 );
 const measured: Measured[] = [];
 for (const scenario of chosenScenarios(program.args)) measured.push(await measure(scenario));
-process.stdout.write(`\n${formatTable(measured)}\n`);
+process.stdout.write(`\n${formatTable(measured, options.short !== true)}\n`);
 if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(jsonLines(measured), null, 2)}\n`);
 
 function chosenScenarios(wanted: readonly string[]): readonly Scenario[] {

@@ -32,7 +32,8 @@ export function jsonLines(measured: readonly Measured[]): readonly JsonLine[] {
   }));
 }
 
-export function formatTable(measured: readonly Measured[]): string {
+/** @param hasBars whether the figures can be held against what should be reached: not those of a short run. */
+export function formatTable(measured: readonly Measured[], hasBars: boolean): string {
   return renderTable(
     measured.flatMap(rowsOf),
     [
@@ -41,7 +42,7 @@ export function formatTable(measured: readonly Measured[]): string {
       { title: "MEDIAN", text: ({ values }) => figure(median(values)), align: "right" },
       { title: "SPREAD", text: ({ values }) => spread(values), align: "right" },
       { title: "RUNS", text: ({ values }) => String(values.length), align: "right" },
-      { title: "BAR", text: barText, align: "right" },
+      ...(hasBars ? [{ title: "BAR", text: barText, align: "right" } as const] : []),
     ],
     { width: Number.POSITIVE_INFINITY, paint: (text) => text },
   );
