@@ -1,13 +1,38 @@
-/** Making a VM by cloning one that stands on this Mac. */
+/**
+ * Making a VM by cloning one that stands on this Mac. A copy whose call was cut off appears by itself when it is finished, but
+ * perhaps with its source's MAC address: it is removed, and another is made.
+ */
 import { ParallelsError } from "../parallels/api.ts";
 import type { CommandContext } from "./command-context.ts";
+import { deleteVm } from "./delete.ts";
 import { CommandFailure } from "./failure.ts";
 import { untilReachable } from "./retry.ts";
 import { SilenceWatch } from "./silence.ts";
 import { findVm, listVms, pickByReference } from "./vm-lookup.ts";
 
+/** Begun when the copy is there and has an address of its own. */
+export const copiedStep = "copied";
+
+/** Copies that are made when calls are cut off again and again; more is a Mac that is too slow for its service. */
+const copiesMax = 3;
+
 /** @param source the id or the name of a stopped VM. */
 export async function cloneFromHostVm(context: CommandContext, source: string): Promise<void> {
+  for (let copies = 1; ; copies += 1) {
+    try {
+      await cloneOnce(context, source);
+      break;
+    } catch (error) {
+      context.signal.throwIfAborted();
+      if (copies >= copiesMax || !mayBeDone(error)) throw error;
+      await waitForClone(context);
+      await deleteVm(context, { force: true });
+    }
+  }
+  await context.begin(copiedStep);
+}
+
+async function cloneOnce(context: CommandContext, source: string): Promise<void> {
   const { command, parallels, signal } = context;
   const sourceVm = pickByReference(await listVms(context), source);
   if (sourceVm === undefined) {
@@ -23,13 +48,7 @@ export async function cloneFromHostVm(context: CommandContext, source: string): 
     );
   }
   context.progress({ step: "clone" });
-  try {
-    await untilReachable(context, () => parallels.cloneVm(sourceVm.id, command.hostVmName, signal));
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!mayBeDone(error)) throw error;
-    await waitForClone(context);
-  }
+  await untilReachable(context, () => parallels.cloneVm(sourceVm.id, command.hostVmName, signal));
 }
 
 /** Nobody answered in time, but the copying goes on: the clone appears in the list when it is done. */

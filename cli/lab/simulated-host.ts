@@ -5,6 +5,7 @@
 import { type Agent, startAgent } from "../../agent/agent.ts";
 import type { ParallelsApi } from "../../agent/parallels/api.ts";
 import { createHttpParallelsApi } from "../../agent/parallels/http-api.ts";
+import type { AgentTuning } from "../../agent/tuning.ts";
 import { systemClock } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/log.ts";
 import { createTableGuests } from "../../simulator/guest/command-table.ts";
@@ -25,6 +26,8 @@ export interface SimulatedHostOptions {
   readonly agentVersion: string;
   /** For the agent's jitter. */
   readonly random: () => number;
+  /** Figures of the agent's that are not the defaults. */
+  readonly tuning?: Partial<AgentTuning>;
 }
 
 export interface SimulatedHost {
@@ -49,6 +52,7 @@ export async function startSimulatedHost(options: SimulatedHostOptions): Promise
     // Each simulated Mac has booted once, when it was made.
     bootId: `${options.hostId}-boot`,
     ...(options.labels === undefined ? {} : { labels: options.labels }),
+    ...(options.tuning === undefined ? {} : { tuning: options.tuning }),
   });
   return {
     hostId: options.hostId,

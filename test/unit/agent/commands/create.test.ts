@@ -118,6 +118,23 @@ describe("create", () => {
       assert.equal(bench.parallels.vmNamed(poolVmName), undefined);
     });
 
+    it("is not over, when it is cancelled while a clone is made, before the clone is there and removed", async () => {
+      bench.parallels.addVm({ name: "golden" });
+      const copied = Promise.withResolvers<void>();
+      bench.parallels.interfere = (call) => (call.method === "cloneVm" ? copied.promise : undefined);
+      const command = commandOf(createByClone("golden"));
+      bench.dispatcher.handle(command);
+      await bench.clock.advanceUntil(() => bench.parallels.countCalls("cloneVm") > 0, 1_000);
+      bench.dispatcher.cancel(command.id, "the VM is no longer wanted");
+      await settle();
+      assert.equal(bench.endOf(command), undefined);
+      copied.resolve();
+      const end = await bench.finish(command);
+      assert.equal(end.failure?.reason, "Cancelled");
+      assert.equal(bench.parallels.countCalls("deleteVm"), 1);
+      assert.equal(bench.parallels.vmNamed(poolVmName), undefined);
+    });
+
     it("leaves what was made alone when only the agent stops", async () => {
       bench.parallels.addVm({ name: "golden" });
       bench.parallels.interfere = (call, signal) => (call.method === "configureVm" ? hang(signal) : undefined);
