@@ -42,6 +42,7 @@ export function registerCreate(noun: Program, terminal: Terminal): void {
       examples(
         "vm create --template macos-15 --wait",
         "vm create --template macos-15 --id build-1 --cpu 4 --memory 8GiB --ready tcp:22 --wait --timeout 15m",
+        "vm create --template macos-15 --lease 1h --max-lifetime 4h",
         "vm create --template linux --require 'disk=ssd' --require 'cores>8' --strategy spread --count 5",
       ),
     )

@@ -1,4 +1,5 @@
 /** The verbs that change what a VM is wanted to be: start to reset, delete and clone; and `vm wait`. */
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { required } from "../../shared/assert.ts";
 import {
@@ -8,6 +9,7 @@ import {
   VmStatus_State,
   VmStatus_StateSchema,
 } from "../../shared/gen/es/meridian/v1/vm_pb.ts";
+import { isoSeconds } from "../output/time.ts";
 import type { Program } from "../program-type.ts";
 import { printResource, type Session, withSession } from "../session.ts";
 import type { Terminal } from "../terminal.ts";
@@ -96,6 +98,7 @@ export function registerLifecycle(noun: Program, terminal: Terminal): void {
   }
   registerStop(noun, terminal);
   registerDelete(noun, terminal);
+  registerRenew(noun, terminal);
   registerClone(noun, terminal);
   registerWait(noun, terminal);
 }
@@ -140,6 +143,35 @@ function registerDelete(noun: Program, terminal: Terminal): void {
           ...options,
           state: VmStatus_State.DELETED,
           call: (name) => session.vms.deleteVm({ name, force: options.graceful !== true }, session.call),
+        }),
+      ),
+    );
+}
+
+function registerRenew(noun: Program, terminal: Terminal): void {
+  noun
+    .command("renew")
+    .argument("<vm...>", "the VMs' names")
+    .summary("let a VM's lease begin anew")
+    .description("Lets a VM's lease begin anew, so that it is not deleted yet. Its greatest lifetime stays as it is.")
+    .addOption(
+      new Option("--lease <duration>", "how long from now on (default: as long as before)").argParser(parseDurationMs),
+    )
+    .addHelpText("after", examples("vm renew build-1", "vm renew build-1 build-2 --lease 1h"))
+    .action((names, { lease }, command) =>
+      withSession(terminal, command, (session) =>
+        forEachName(session, names, async (text) => {
+          const request = {
+            name: resourceName("vms", text),
+            ...(lease !== undefined && { leaseDuration: durationFromMs(lease) }),
+          };
+          const message = required((await session.vms.renewVm(request, session.call)).vm, "VM in the answer");
+          const until = message.status?.expireTime;
+          printResource(session, { schema: VmSchema, message }, () =>
+            until === undefined
+              ? `${message.name} gets its lease when it is placed\n`
+              : `${message.name} lives until ${isoSeconds(until)}\n`,
+          );
         }),
       ),
     );

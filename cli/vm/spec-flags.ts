@@ -48,6 +48,8 @@ export interface SpecFlags {
   readonly annotation?: Labels | undefined;
   readonly wanted?: keyof typeof wantedStates | undefined;
   readonly pendingTimeout?: number | undefined;
+  readonly lease?: number | undefined;
+  readonly maxLifetime?: number | undefined;
   readonly ready?: ReadinessProbe | undefined;
 }
 
@@ -72,6 +74,16 @@ export function addCopyFlags<Args extends unknown[], Flags extends OptionValues>
     .addOption(new Option("--wanted <state>", "what it shall be (default: running)").choices(wordsOf(wantedStates)))
     .addOption(
       new Option("--pending-timeout <duration>", "fail if no host was found by then (default: wait)").argParser(
+        parseDurationMs,
+      ),
+    )
+    .addOption(
+      new Option("--lease <duration>", "delete it unless it is renewed in time (default: it stays)").argParser(
+        parseDurationMs,
+      ),
+    )
+    .addOption(
+      new Option("--max-lifetime <duration>", "delete it then, however often it was renewed").argParser(
         parseDurationMs,
       ),
     )
@@ -125,6 +137,8 @@ export function specFrom(flags: SpecFlags): MessageInitShape<typeof VmSpecSchema
     ...(flags.priority !== undefined && { priority: flags.priority }),
     ...(flags.wanted !== undefined && { wanted: wantedStates[flags.wanted] }),
     ...(flags.pendingTimeout !== undefined && { pendingTimeout: durationFromMs(flags.pendingTimeout) }),
+    ...(flags.lease !== undefined && { leaseDuration: durationFromMs(flags.lease) }),
+    ...(flags.maxLifetime !== undefined && { maxLifetime: durationFromMs(flags.maxLifetime) }),
     ...(flags.ready !== undefined && { readiness: flags.ready }),
     labels: { ...flags.label },
     annotations: { ...flags.annotation },

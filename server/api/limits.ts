@@ -43,6 +43,11 @@ export const probeCommandLengthMax = 1024;
 /** A wish that nobody looks at for a month is forgotten. */
 export const pendingTimeoutMs = { least: 1000, most: 30 * 24 * 3_600_000 } as const;
 
+/** Shorter, and a renewal that is late by a retry or two would end the VM; longer is as good as none. */
+export const leaseDurationMs = { least: 10_000, most: 30 * 24 * 3_600_000 } as const;
+/** A VM that is wanted for longer than a year is wanted without a bound. */
+export const maxLifetimeMs = { least: 10_000, most: 365 * 24 * 3_600_000 } as const;
+
 /** Apple's licence allows two; more is for operators with an agreement of their own. */
 export const macosSlots = { default: 2, least: 0, most: 16 } as const;
 /** Each one copies tens of GiB: more at once only makes all of them slow. */

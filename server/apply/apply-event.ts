@@ -14,7 +14,7 @@ import {
   applyTemplateDelete,
   applyTemplateUpdate,
 } from "./client-template.ts";
-import { applyVmCreate, applyVmUpdate, applyVmWant } from "./client-vm.ts";
+import { applyVmCreate, applyVmRenew, applyVmUpdate, applyVmWant } from "./client-vm.ts";
 import { applyCommandReported } from "./command.ts";
 import { applyVmCommanded, applyVmPlaced } from "./decision.ts";
 import { applyHostConnected, applyHostDisconnected, applyHostHeard, applyHostInventoried } from "./host-report.ts";
@@ -32,6 +32,8 @@ function apply(pool: Pool, event: PoolEvent, timeMs: number): EventReplies[PoolE
       return applyVmCreate(pool, event, timeMs);
     case "vm-update":
       return applyVmUpdate(pool, event, timeMs);
+    case "vm-renew":
+      return applyVmRenew(pool, event, timeMs);
     case "vm-want":
       return applyVmWant(pool, event, timeMs);
     case "host-update":

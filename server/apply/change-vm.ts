@@ -27,7 +27,7 @@ export interface VmMoveOptions {
   /** Why, as one CamelCase word. */
   readonly reason: string;
   /** Why, as a sentence; absent: nothing to say. */
-  readonly message?: string;
+  readonly message?: string | undefined;
   /** What else changes. */
   readonly fields?: VmFields;
 }
@@ -96,7 +96,7 @@ export function failVm(
 }
 
 /** What a VM that holds nothing on any host any more has lost. */
-export const releasedHost = { host: undefined, sight: undefined } as const satisfies VmFields;
+export const releasedHost = { host: undefined, sight: undefined, leaseEndMs: undefined } as const satisfies VmFields;
 
 /** When a VM that enters the state now leaves it by itself, if it does. */
 export function stateDeadlineMs(vm: VmRecord, state: VmState, timeMs: number): number | undefined {

@@ -1,8 +1,9 @@
 /** What clients ask of VMs: new ones, other specs, other wishes. */
 import { MeridianError, notFound } from "../../shared/errors.ts";
 import type { VmId } from "../../shared/ids.ts";
-import type { VmCreate, VmUpdate, VmWant } from "../pool/events.ts";
+import type { VmCreate, VmRenew, VmUpdate, VmWant } from "../pool/events.ts";
 import { resolveImage, resolveResources } from "../pool/image.ts";
+import { leaseEndFrom } from "../pool/lease.ts";
 import { waitingMax } from "../pool/limits.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { VmImage, VmRecord, VmSpec, VmState, WantedState } from "../pool/vm.ts";
@@ -73,7 +74,12 @@ export function applyVmUpdate(pool: Pool, event: VmUpdate, timeMs: number): VmRe
   checkGeneration(vm, event.baseGeneration, `vms/${vm.id}`);
   checkNotLeaving(vm);
   const { spec } = event;
-  if (vm.state !== "PENDING") return changeVm(pool, vm, timeMs, { spec, generation: vm.generation + 1 });
+  if (vm.state !== "PENDING") {
+    // Another lease begins now; the same goes on.
+    const isSame = spec.leaseDurationMs === vm.spec.leaseDurationMs;
+    const leaseEndMs = isSame ? vm.leaseEndMs : leaseEndFrom(spec.leaseDurationMs, timeMs);
+    return changeVm(pool, vm, timeMs, { spec, generation: vm.generation + 1, leaseEndMs });
+  }
   // It has no host yet: what it is made of, and what it needs, can still change.
   const image = hasItsTemplate(pool, vm, spec) ? resolveImage(pool, spec) : keptImage(vm, spec);
   return changeVm(pool, vm, timeMs, {
@@ -82,6 +88,24 @@ export function applyVmUpdate(pool: Pool, event: VmUpdate, timeMs: number): VmRe
     image,
     resources: resolveResources(spec, image),
     deadlineMs: stateDeadlineMs({ ...vm, spec }, "PENDING", vm.stateSinceMs),
+  });
+}
+
+export function applyVmRenew(pool: Pool, event: VmRenew, timeMs: number): VmRecord {
+  const vm = findVm(pool, event.id);
+  checkNotLeaving(vm);
+  if (vm.spec.leaseDurationMs === undefined) {
+    throw new MeridianError("STATE_NOT_ALLOWED", `vms/${vm.id} has no lease: it lives until somebody deletes it`, {
+      resource: `vms/${vm.id}`,
+      metadata: { state: vm.state, vm: `vms/${vm.id}` },
+    });
+  }
+  const { leaseDurationMs = vm.spec.leaseDurationMs } = event;
+  const isSame = leaseDurationMs === vm.spec.leaseDurationMs;
+  return changeVm(pool, vm, timeMs, {
+    ...(isSame ? {} : { spec: { ...vm.spec, leaseDurationMs }, generation: vm.generation + 1 }),
+    // One that waits gets its whole lease when it is placed.
+    leaseEndMs: vm.host === undefined ? undefined : leaseEndFrom(leaseDurationMs, timeMs),
   });
 }
 

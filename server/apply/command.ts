@@ -3,12 +3,14 @@ import { assertNever } from "../../shared/assert.ts";
 import { asCommandId, asUid, type CommandId, type HostId, type Uid } from "../../shared/ids.ts";
 import { nextCommandState } from "../pool/command-machine.ts";
 import type { CommandReport, CommandReported } from "../pool/events.ts";
+import { pendingExpiry } from "../pool/lease.ts";
 import { displacementsMax, retryDelayMs, stepRetriesMax } from "../pool/limits.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { CommandState, Suspect, VmCommand, VmFailure, VmRecord } from "../pool/vm.ts";
 import { seenTrigger, type VmTrigger } from "../pool/vm-machine.ts";
 import { changeVm, failVm, moveVm, releasedHost, stateDeadlineMs, type VmFields } from "./change-vm.ts";
 import { currentHost } from "./checks.ts";
+import { expireVm } from "./expiry.ts";
 import { sightOf } from "./sightings.ts";
 
 export function applyCommandReported(pool: Pool, event: CommandReported, timeMs: number): boolean {
@@ -84,8 +86,8 @@ function goOn({ pool, vm, command, report, timeMs }: Step, state: CommandState):
 function succeed({ pool, vm, command, report, timeMs }: Step): void {
   const sight = report.vm === undefined ? vm.sight : sightOf(report.vm);
   const fields: VmFields = { command: undefined, progress: undefined, retryAtMs: undefined, sight };
-  const move = (trigger: VmTrigger, reason: string, more: VmFields = {}): void => {
-    moveVm(pool, vm, trigger, { timeMs, reason, fields: { ...fields, ...more } });
+  const move = (trigger: VmTrigger, reason: string, more: VmFields = {}, message = ""): void => {
+    moveVm(pool, vm, trigger, { timeMs, reason, message, fields: { ...fields, ...more } });
   };
   switch (command.kind) {
     case "create":
@@ -103,7 +105,7 @@ function succeed({ pool, vm, command, report, timeMs }: Step): void {
     case "pause":
       return move("seen-paused", "Paused", { retryCount: 0 });
     case "delete":
-      return move("gone", "Deleted", { ...releasedHost, retryCount: 0 });
+      return move("gone", vm.endReason ?? "Deleted", { ...releasedHost, retryCount: 0 }, vm.endReason && vm.message);
     default:
       return assertNever(command.kind, "command kind");
   }
@@ -112,6 +114,12 @@ function succeed({ pool, vm, command, report, timeMs }: Step): void {
 /** The step is tried again on its host as long as that may help; then the VM has failed. */
 function giveUpOrRetry(step: Step): void {
   const { pool, vm, command, report, timeMs } = step;
+  const expiry = pendingExpiry(vm);
+  if (expiry !== undefined && expiry.atMs <= timeMs) {
+    // Its host may have ended it for the same reason.
+    expireVm(pool, changeVm(pool, vm, timeMs, { command: undefined, progress: undefined }), expiry, timeMs);
+    return;
+  }
   const failure = reportedFailure(report);
   const isDelete = command.kind === "delete";
   const isRetried = isDelete || (failure.isRetryable && vm.retryCount < stepRetriesMax);

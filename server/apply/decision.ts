@@ -1,6 +1,7 @@
 /** The planners' decisions, checked again against the pool as it is now. One that no longer holds changes nothing. */
 import { refusalOn } from "../placement/filters.ts";
 import type { VmCommanded, VmPlaced } from "../pool/events.ts";
+import { describeEnd, leaseEndFrom } from "../pool/lease.ts";
 import type { Pool } from "../pool/pool.ts";
 import { shapeOf } from "../pool/shape.ts";
 import type { CommandKind, VmCommand, VmRecord } from "../pool/vm.ts";
@@ -16,7 +17,13 @@ export function applyVmPlaced(pool: Pool, event: VmPlaced, timeMs: number): bool
   moveVm(pool, vm, "placed", {
     timeMs,
     reason: "Placed",
-    fields: { host: event.host, attempt: vm.attempt + 1, sight: undefined, ...commandFields(vm, "create", false) },
+    fields: {
+      host: event.host,
+      attempt: vm.attempt + 1,
+      sight: undefined,
+      leaseEndMs: leaseEndFrom(vm.spec.leaseDurationMs, timeMs),
+      ...commandFields(vm, "create", false),
+    },
   });
   return true;
 }
@@ -40,7 +47,9 @@ export function applyVmCommanded(pool: Pool, event: VmCommanded, timeMs: number)
   if (move === "impossible") return false;
   // Told again: it has as long as it had the first time.
   if (move === "ignored") changeVm(pool, vm, timeMs, { ...fields, deadlineMs: stateDeadlineMs(vm, vm.state, timeMs) });
-  else moveVm(pool, vm, trigger, { timeMs, reason: sentReason(event.kind), fields });
+  else if (vm.endReason !== undefined) {
+    moveVm(pool, vm, trigger, { timeMs, reason: vm.endReason, message: describeEnd(vm.endReason), fields });
+  } else moveVm(pool, vm, trigger, { timeMs, reason: sentReason(event.kind), fields });
   return true;
 }
 

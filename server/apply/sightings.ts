@@ -7,11 +7,13 @@ import { required } from "../../shared/assert.ts";
 import { type HostId, parseHostVmName, type VmId } from "../../shared/ids.ts";
 import type { HostInventory } from "../pool/events.ts";
 import type { HostVm } from "../pool/host.ts";
+import { describeEnd, pendingExpiry } from "../pool/lease.ts";
 import { retryDelayMs, stableAfterMs, stepRetriesMax } from "../pool/limits.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { HostSight, VmRecord } from "../pool/vm.ts";
 import { seenTrigger } from "../pool/vm-machine.ts";
 import { changeVm, failVm, moveVm, releasedHost } from "./change-vm.ts";
+import { expireVm } from "./expiry.ts";
 
 /** Applies an inventory and returns the host's foreign VMs as they are now, in the order of their names. */
 export function applyInventory(
@@ -103,11 +105,7 @@ function applyGone(pool: Pool, id: VmId, timeMs: number): void {
   if (vm.sight === undefined && (vm.state === "DELETING" || vm.state === "FAILED")) return;
   switch (vm.state) {
     case "DELETING":
-      moveVm(pool, vm, "gone", {
-        timeMs,
-        reason: "Deleted",
-        fields: { ...releasedHost, command: undefined, retryAtMs: undefined },
-      });
+      deleted(pool, vm, timeMs);
       return;
     case "FAILED":
       // Its record stays for a look; it holds nothing any more.
@@ -117,13 +115,34 @@ function applyGone(pool: Pool, id: VmId, timeMs: number): void {
     case "CREATING":
       return;
     default:
-      failVm(pool, vm, timeMs, {
-        reason: "Vanished",
-        message: "the VM is no longer on its Mac: someone removed it there",
-        suspect: "host",
-        releasesHost: true,
-      });
+      vanished(pool, vm, timeMs);
   }
+}
+
+function deleted(pool: Pool, vm: VmRecord, timeMs: number): void {
+  moveVm(pool, vm, "gone", {
+    timeMs,
+    reason: vm.endReason ?? "Deleted",
+    message: vm.endReason && describeEnd(vm.endReason),
+    fields: { ...releasedHost, command: undefined, retryAtMs: undefined },
+  });
+}
+
+/** What was about to be deleted is; one whose time is over was ended by its host, which may look before the server does. */
+function vanished(pool: Pool, vm: VmRecord, timeMs: number): void {
+  const expiry = pendingExpiry(vm);
+  const current = expiry !== undefined && expiry.atMs <= timeMs ? expireVm(pool, vm, expiry, timeMs) : vm;
+  if (current.spec.wanted === "deleted") {
+    const reason = current.endReason ?? "Deleted";
+    deleted(pool, moveVm(pool, current, "delete-sent", { timeMs, reason }), timeMs);
+    return;
+  }
+  failVm(pool, vm, timeMs, {
+    reason: "Vanished",
+    message: "the VM is no longer on its Mac: someone removed it there",
+    suspect: "host",
+    releasesHost: true,
+  });
 }
 
 function isSameSight(a: HostSight, b: HostSight): boolean {

@@ -2,10 +2,12 @@
 import { asHostId, asVmId, type HostId, type VmId } from "../../shared/ids.ts";
 import type { HostRecord } from "../pool/host.ts";
 import { nextHostState } from "../pool/host-machine.ts";
+import { pendingExpiry } from "../pool/lease.ts";
 import { lostAfterMs, requestRetentionMs } from "../pool/limits.ts";
 import { type Pool, vmDueMs } from "../pool/pool.ts";
 import type { VmRecord } from "../pool/vm.ts";
 import { changeVm, failVm, moveVm } from "./change-vm.ts";
+import { expireVm } from "./expiry.ts";
 
 /** How much is done in one batch at most, so that a pool that was asleep does not stall everyone when it wakes. */
 export const dueMax = 2_000;
@@ -24,7 +26,9 @@ export function applyTick(pool: Pool, timeMs: number): undefined {
 function vmDue(pool: Pool, id: VmId, timeMs: number): void {
   const vm = pool.vms.get(id);
   if (vm === undefined) return;
-  if (vm.deadlineMs !== undefined && vm.deadlineMs <= timeMs) {
+  const expiry = pendingExpiry(vm);
+  if (expiry !== undefined && expiry.atMs <= timeMs) expireVm(pool, vm, expiry, timeMs);
+  else if (vm.deadlineMs !== undefined && vm.deadlineMs <= timeMs) {
     const postponedToMs = awaitedContactMs(pool, vm, timeMs);
     if (postponedToMs === undefined) deadlinePassed(pool, vm, timeMs);
     else pool.deadlines.schedule(`vm/${id}`, postponedToMs);

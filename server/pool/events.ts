@@ -42,6 +42,12 @@ export interface VmUpdate {
   readonly baseGeneration: number;
   readonly spec: VmSpec;
 }
+/** Lets a VM's lease begin anew, with another duration if one is given. */
+export interface VmRenew {
+  readonly type: "vm-renew";
+  readonly id: VmId;
+  readonly leaseDurationMs?: number;
+}
 /** Changes what is wanted of a VM, or asks for a restart or reset. */
 export interface VmWant {
   readonly type: "vm-want";
@@ -203,6 +209,7 @@ export interface Tick {
 export type PoolEvent =
   | VmCreate
   | VmUpdate
+  | VmRenew
   | VmWant
   | HostUpdate
   | HostDelete
@@ -225,6 +232,7 @@ export type PoolEvent =
 export interface EventReplies {
   "vm-create": VmRecord;
   "vm-update": VmRecord;
+  "vm-renew": VmRecord;
   "vm-want": VmRecord;
   "host-update": HostRecord;
   "host-delete": HostRecord;

@@ -44,6 +44,12 @@ export const deletedRecordsMax = 20_000;
 /** How long a create's `request_id` is remembered: a client's retries end long before. */
 export const requestRetentionMs = 60 * minuteMs;
 
+/**
+ * What a host gets beyond the server's own bound of a VM's life: time for the server's delete to arrive first, and short
+ * enough for the host to be done within 10 s when it does not.
+ */
+export const leaseMarginMs = 2 * secondMs;
+
 /** How often a step is tried again on its host before the VM fails. A delete is tried for ever. */
 export const stepRetriesMax = 3;
 

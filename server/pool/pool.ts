@@ -8,6 +8,7 @@ import type { CatalogId, HostId, TemplateId, Uid, VmId } from "../../shared/ids.
 import type { RecordChange } from "./changes.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { HostContact, HostRecord } from "./host.ts";
+import { pendingExpiry } from "./lease.ts";
 import { HostLedger, isBeingMade } from "./ledger.ts";
 import { requestRetentionMs } from "./limits.ts";
 import { shapeOf } from "./shape.ts";
@@ -295,8 +296,9 @@ export class Pool implements PoolView {
 
 /** When the VM has to be looked at again though nothing happened to it. */
 export function vmDueMs(vm: VmRecord): number | undefined {
-  if (vm.deadlineMs === undefined) return vm.retryAtMs;
-  return vm.retryAtMs === undefined ? vm.deadlineMs : Math.min(vm.deadlineMs, vm.retryAtMs);
+  const never = Number.POSITIVE_INFINITY;
+  const dueMs = Math.min(vm.deadlineMs ?? never, vm.retryAtMs ?? never, pendingExpiry(vm)?.atMs ?? never);
+  return dueMs === never ? undefined : dueMs;
 }
 
 const noVms: ReadonlySet<VmId> = new Set();

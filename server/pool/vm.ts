@@ -76,6 +76,10 @@ export interface VmSpec {
   readonly wanted: WantedState;
   /** 0: waits until someone deletes it. */
   readonly pendingTimeoutMs: number;
+  /** How long it may live from placement on without being renewed; absent: without a bound. */
+  readonly leaseDurationMs?: number;
+  /** How long it may live in all, from creation on; absent: without a bound. */
+  readonly maxLifetimeMs?: number;
   /** Absent: as the template says. */
   readonly readiness?: Readiness;
   readonly labels: Readonly<Record<string, string>>;
@@ -146,6 +150,9 @@ export interface TimelineEntry {
   readonly reason: string;
 }
 
+/** Why a VM was deleted without anybody asking for it. */
+export type EndReason = "LeaseExpired" | "LifetimeOver";
+
 /** A restart or reset that a client asked for and that has not been sent yet. */
 export type PendingAction = "restart" | "reset";
 
@@ -187,5 +194,9 @@ export interface VmRecord {
   readonly retryAtMs?: number | undefined;
   /** When the present state ends by itself, if it does. */
   readonly deadlineMs?: number | undefined;
+  /** When the lease of a placed VM ends, if it has one; see `expiryOf`. */
+  readonly leaseEndMs?: number | undefined;
+  /** Set when it is deleted because its time was over. */
+  readonly endReason?: EndReason | undefined;
   readonly timeline: readonly TimelineEntry[];
 }

@@ -3,6 +3,7 @@ import { assertNever } from "../../shared/assert.ts";
 import type * as wire from "../../shared/gen/link/meridian/agent/v1/agent_service.ts";
 import { type CommandId, hostVmName } from "../../shared/ids.ts";
 import type { CommandReport } from "../pool/events.ts";
+import { hostLeaseMs } from "../pool/lease.ts";
 import type { PoolView } from "../pool/view.ts";
 import type { CommandKind, Readiness, VmCommand, VmRecord } from "../pool/vm.ts";
 import type { HostCall } from "./host-calls.ts";
@@ -16,8 +17,14 @@ export type WrittenCommand =
   | { readonly kind: "message"; readonly message: CommandMessage }
   | { readonly kind: "impossible"; readonly failure: NonNullable<CommandReport["failure"]> };
 
-/** Looks up in the view what the VM's record only names: a catalog's address and credentials, the VM to copy. */
-export function writeCommand(view: PoolView, vm: VmRecord, command: VmCommand): WrittenCommand {
+/**
+ * Looks up in the view what the VM's record only names: a catalog's address and credentials, the VM to copy.
+ * @param nowMs the pool's time: leases are told as what is left of them.
+ */
+export function writeCommand(
+  view: PoolView,
+  { vm, command, nowMs }: { readonly vm: VmRecord; readonly command: VmCommand; readonly nowMs: number },
+): WrittenCommand {
   const action = command.kind === "create" ? createAction(view, vm) : changeAction(vm, command.kind, command.force);
   if (typeof action === "string") {
     return {
@@ -34,9 +41,20 @@ export function writeCommand(view: PoolView, vm: VmRecord, command: VmCommand): 
       silenceLimitMs: silenceLimitMs(command.kind, readinessOf(vm)),
       hostVmName: hostVmName(vm.uid, vm.attempt),
       hostVmId: vm.sight?.id ?? "",
-      leaseMs: 0,
+      leaseMs: hostLeaseMs(vm, nowMs),
       action,
     },
+  };
+}
+
+/** Until when the VM may live on its host. */
+export function writeLease(vm: VmRecord, nowMs: number): wire.Lease {
+  return {
+    vmUid: vm.uid,
+    hostVmName: hostVmName(vm.uid, vm.attempt),
+    leaseMs: hostLeaseMs(vm, nowMs),
+    // What the host was told last of the VM: a newer one could have it refuse a command that is sent again.
+    generation: vm.command?.generation ?? vm.observedGeneration,
   };
 }
 

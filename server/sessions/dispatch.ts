@@ -78,7 +78,7 @@ export class Dispatch {
         const { session, vm, command } = order;
         if (session.commands.has(command.id)) return [];
         session.commands.set(command.id, "preparing");
-        return [{ ...order, written: writeCommand(view, vm, command) }];
+        return [{ ...order, written: writeCommand(view, { vm, command, nowMs: engine.nowMs() }) }];
       }),
     );
     written.then(

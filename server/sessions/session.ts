@@ -6,7 +6,12 @@
 import { status } from "@grpc/grpc-js";
 import type { Clock } from "../../shared/clock.ts";
 import { MeridianError } from "../../shared/errors.ts";
-import type { CommandUpdate, ConnectRequest, Settings } from "../../shared/gen/link/meridian/agent/v1/agent_service.ts";
+import type {
+  CommandUpdate,
+  ConnectRequest,
+  Lease,
+  Settings,
+} from "../../shared/gen/link/meridian/agent/v1/agent_service.ts";
 import type { CommandId, HostId, IdSource } from "../../shared/ids.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { EngineApi } from "../engine/engine-api.ts";
@@ -122,6 +127,11 @@ export class Session {
 
   sendCancel(commandId: CommandId, reason: string): void {
     this.outbox.send({ $case: "cancelCommand", cancelCommand: { commandId, reason } });
+  }
+
+  /** @param isWhole whether these are all leases of the host. */
+  sendLeases(leases: readonly Lease[], isWhole: boolean): void {
+    this.outbox.send({ $case: "leases", leases: { whole: isWhole, leases: [...leases] } });
   }
 
   sendSettings(settings: Settings): void {

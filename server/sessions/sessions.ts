@@ -18,6 +18,7 @@ import { heartbeatPeriodMs } from "../pool/limits.ts";
 import { Dispatch } from "./dispatch.ts";
 import { type Ending, hostDeleted, notServing, serverLeaving, tooManyStreams } from "./endings.ts";
 import type { HostCalls } from "./host-calls.ts";
+import { LeaseNotices } from "./lease-notices.ts";
 import { diskReserveMib, leavingMaxMs, periodChangeMin, streamsMax, sweepPeriodMs } from "./limits.ts";
 import type { AgentCall } from "./outbox.ts";
 import { Registry } from "./registry.ts";
@@ -68,6 +69,7 @@ class AgentSessions implements Sessions, SessionOwner {
   /** Every stream that has not closed, whether its session is open or not. */
   private readonly streams = new Set<Session>();
   private readonly dispatch: Dispatch;
+  private readonly leases: LeaseNotices;
   private readonly subscription: Cancellable;
   private sweepTimer: Cancellable;
   private leaving: Leaving | undefined;
@@ -78,6 +80,7 @@ class AgentSessions implements Sessions, SessionOwner {
     const findSession = this.registry.find.bind(this.registry);
     this.calls = new SessionCalls({ ids, clock, log, findSession });
     this.dispatch = new Dispatch({ engine, log, findSession });
+    this.leases = new LeaseNotices({ engine, log, findSession });
     this.subscription = engine.onDurable((batch) => this.onBatch(batch));
     this.sweepTimer = this.scheduleSweep();
   }
@@ -111,7 +114,11 @@ class AgentSessions implements Sessions, SessionOwner {
   }
 
   onOpen(session: Session): void {
-    if (session.identity !== undefined) this.dispatch.catchUp(session, session.identity.host);
+    const host = session.identity?.host;
+    if (host === undefined) return;
+    // Leases go first: what is sent after them may be about VMs whose time is nearly over.
+    void this.leases.tellAll(session, host);
+    this.dispatch.catchUp(session, host);
   }
 
   onCallUpdate(session: Session, update: CommandUpdate): boolean {
@@ -143,6 +150,7 @@ class AgentSessions implements Sessions, SessionOwner {
 
   /** Tells agents when the operator changes what concerns them, and lets go of hosts that are deleted. */
   private onBatch(batch: DurableBatch): void {
+    this.leases.onBatch(batch);
     for (const change of batch.changes) {
       if (change.kind !== "host" || change.before === undefined) continue;
       const session = this.registry.find(change.before.id);

@@ -18,6 +18,8 @@ export function toVmSpec(spec: VmSpec): MessageInitShape<typeof VmSpecSchema> {
     priority: spec.priority,
     wanted: wantedStates[spec.wanted],
     ...(spec.pendingTimeoutMs === 0 ? {} : { pendingTimeout: toDuration(spec.pendingTimeoutMs) }),
+    ...(spec.leaseDurationMs === undefined ? {} : { leaseDuration: toDuration(spec.leaseDurationMs) }),
+    ...(spec.maxLifetimeMs === undefined ? {} : { maxLifetime: toDuration(spec.maxLifetimeMs) }),
     ...(spec.readiness === undefined ? {} : { readiness: toReadiness(spec.readiness) }),
     labels: { ...spec.labels },
     annotations: { ...spec.annotations },

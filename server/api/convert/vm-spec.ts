@@ -13,6 +13,8 @@ import {
   annotationsLengthMax,
   annotationsMax,
   annotationValueLengthMax,
+  leaseDurationMs,
+  maxLifetimeMs,
   pendingTimeoutMs,
   priorityMax,
   projectLengthMax,
@@ -50,6 +52,10 @@ export function readVmSpecParts(checks: FieldChecks, field: Field<VmSpecMessage>
   const { path, value: spec } = field;
   const readiness = readReadiness(checks, { path: `${path}.readiness`, value: spec.readiness });
   const timeoutField = { path: `${path}.pending_timeout`, value: spec.pendingTimeout };
+  const leaseField = { path: `${path}.lease_duration`, value: spec.leaseDuration };
+  const leaseMs = readDuration(checks, leaseField, leaseDurationMs);
+  const lifetimeField = { path: `${path}.max_lifetime`, value: spec.maxLifetime };
+  const lifetimeMs = readDuration(checks, lifetimeField, maxLifetimeMs);
   return {
     project: readProject(checks, { path: `${path}.project`, value: spec.project }),
     resources: readResources(checks, { path: `${path}.resources`, value: spec.resources }, "allowed"),
@@ -57,6 +63,8 @@ export function readVmSpecParts(checks: FieldChecks, field: Field<VmSpecMessage>
     priority: checks.number(`${path}.priority`, spec.priority ?? defaultPriority, { least: 0, most: priorityMax }),
     wanted: readWanted(checks, { path: `${path}.wanted`, value: spec.wanted }),
     pendingTimeoutMs: readDuration(checks, timeoutField, pendingTimeoutMs) ?? 0,
+    ...(leaseMs === undefined ? {} : { leaseDurationMs: leaseMs }),
+    ...(lifetimeMs === undefined ? {} : { maxLifetimeMs: lifetimeMs }),
     ...(readiness === undefined ? {} : { readiness }),
     labels: readLabels(checks, { path: `${path}.labels`, value: spec.labels }),
     annotations: readAnnotations(checks, { path: `${path}.annotations`, value: spec.annotations }),

@@ -9,6 +9,7 @@ import {
   type VmStatusSchema,
 } from "../../../shared/gen/es/meridian/v1/vm_pb.ts";
 import { etagOf } from "../../pool/etag.ts";
+import { pendingExpiry } from "../../pool/lease.ts";
 import type { VmFailure, VmProgress, VmRecord } from "../../pool/vm.ts";
 import { nameOf } from "../resource-name.ts";
 import { architectures, guestSystems, suspects, vmStateValues } from "./enums.ts";
@@ -32,6 +33,7 @@ export function toVm(vm: VmRecord, waiting: (vm: VmRecord) => string): Vm {
 
 function toStatus(vm: VmRecord, message: string): MessageInitShape<typeof VmStatusSchema> {
   const { image, sight, progress, failure } = vm;
+  const expiry = pendingExpiry(vm);
   return {
     state: vmStateValues[vm.state],
     message,
@@ -54,6 +56,7 @@ function toStatus(vm: VmRecord, message: string): MessageInitShape<typeof VmStat
       reason: entry.reason,
     })),
     observedGeneration: BigInt(vm.observedGeneration),
+    ...(expiry === undefined ? {} : { expireTime: toTimestamp(expiry.atMs) }),
   };
 }
 

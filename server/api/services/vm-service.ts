@@ -1,14 +1,17 @@
 /** VmService. */
 import { notFound } from "../../../shared/errors.ts";
 import type { Vm } from "../../../shared/gen/es/meridian/v1/vm_pb.ts";
-import { VmService } from "../../../shared/gen/es/meridian/v1/vm_service_pb.ts";
+import { type RenewVmRequest, VmService } from "../../../shared/gen/es/meridian/v1/vm_service_pb.ts";
 import { explainVm } from "../../placement/explain.ts";
 import type { PendingAction, VmRecord, WantedState } from "../../pool/vm.ts";
 import { getResource } from "../answer.ts";
 import { readEtag } from "../change-loop.ts";
 import type { ApiContext } from "../context.ts";
 import { toExplanation } from "../convert/explanation.ts";
+import { readDuration } from "../convert/time.ts";
 import { toVm } from "../convert/vm.ts";
+import { FieldChecks } from "../field-checks.ts";
+import { leaseDurationMs } from "../limits.ts";
 import { listResources } from "../list/list.ts";
 import { vmKind } from "../resource-kind.ts";
 import { idOfName } from "../resource-name.ts";
@@ -29,6 +32,7 @@ export function vmService(context: ApiContext): ServiceBinding {
     createVm: async (request) => answer(createVm(context, request)),
     cloneVm: async (request) => answer(cloneVm(context, request)),
     updateVm: async (request) => answer(updateVm(context, request)),
+    renewVm: async (request) => answer(renewVm(context, request)),
     waitVm: async (request, call) => answer(waitVm(context, request, call)),
     getVm: async (request) => ({ vm: await getResource(context, vmKind, request.name) }),
     listVms: async (request) => {
@@ -72,6 +76,19 @@ interface VmWish {
   readonly wanted: WantedState;
   readonly action?: PendingAction;
   readonly force?: boolean;
+}
+
+async function renewVm(context: ApiContext, request: RenewVmRequest): Promise<VmRecord> {
+  const id = idOfName("vms", request.name);
+  const checks = new FieldChecks();
+  const leaseField = { path: "lease_duration", value: request.leaseDuration };
+  const leaseMs = readDuration(checks, leaseField, leaseDurationMs);
+  checks.finish();
+  return context.engine.submit({
+    type: "vm-renew",
+    id,
+    ...(leaseMs === undefined ? {} : { leaseDurationMs: leaseMs }),
+  });
 }
 
 function wantVm(context: ApiContext, request: NamedVm, wish: VmWish): Promise<VmRecord> {

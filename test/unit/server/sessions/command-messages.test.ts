@@ -97,5 +97,6 @@ function write(kind: CommandKind, wish: Wish = {}): ReturnType<typeof writeComma
     resources: { cpuCount: 2, memoryMib: 2048, diskMib: 20_000 },
     sight: { id: "seen-id", name: "", state: "stopped", ipAddresses: [] },
   } as unknown as VmRecord;
-  return writeCommand(view, vm, { id: asCommandId(`${uid}-2`), kind, state: "SENT", force: true, generation: 3 });
+  const command = { id: asCommandId(`${uid}-2`), kind, state: "SENT", force: true, generation: 3 } as const;
+  return writeCommand(view, { vm, command, nowMs: 100_000 });
 }

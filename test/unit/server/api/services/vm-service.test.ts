@@ -155,6 +155,26 @@ describe("VmService", () => {
     assert.equal(host.received.find(({ kind }) => kind === "delete")?.force, true);
   });
 
+  it("renews a lease, and says until when the VM lives", async () => {
+    await api.driver.addHost("mac-1");
+    const lease = { seconds: 60n };
+    await vms().createVm({
+      vmId: "a",
+      vm: { spec: { template, leaseDuration: lease, maxLifetime: { seconds: 600n } } },
+    });
+    const { vm: before } = await vms().waitVm({ name: "vms/a" });
+    assert.equal(before?.spec?.leaseDuration?.seconds, 60n);
+    assert.equal(before.spec.maxLifetime?.seconds, 600n);
+    const { vm: after } = await vms().renewVm({ name: "vms/a", leaseDuration: { seconds: 300n } });
+    const secondsLeft = (time: { seconds: bigint } | undefined) =>
+      Number(time?.seconds) - Number(before.createTime?.seconds);
+    assert.ok(Math.abs(secondsLeft(before.status?.expireTime) - 60) <= 1);
+    assert.ok(Math.abs(secondsLeft(after?.status?.expireTime) - 300) <= 1);
+    await refused(vms().renewVm({ name: "vms/a", leaseDuration: { seconds: 9n } }), "FIELD_INVALID");
+    await vms().createVm({ vmId: "b", vm: { spec: { template } } });
+    await refused(vms().renewVm({ name: "vms/b" }), "STATE_NOT_ALLOWED");
+  });
+
   it("refuses a stale etag", async () => {
     const { vm } = await vms().createVm({ vmId: "a", vm: { spec: { template } } });
     const etag = vm?.etag ?? "";
