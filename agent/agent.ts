@@ -5,6 +5,7 @@
  */
 import { ChannelCredentials } from "@grpc/grpc-js";
 import { type Clock, systemClock } from "../shared/clock.ts";
+import type { Welcome } from "../shared/gen/link/meridian/agent/v1/agent_service.ts";
 import { type IdSource, randomIds } from "../shared/ids.ts";
 import type { Logger } from "../shared/log.ts";
 import type { TcpProbe } from "./commands/command-context.ts";
@@ -14,11 +15,13 @@ import { orAborted, startDeadline } from "./deadline.ts";
 import { HostState, type Identity } from "./host-state.ts";
 import { HostWatch } from "./inventory/host-watch.ts";
 import { Inventory } from "./inventory/inventory.ts";
+import { createVolatileJournal, type Journal } from "./journal/journal.ts";
+import { LeaseKeeper } from "./leases/lease-keeper.ts";
 import { createGrpcTransport } from "./link/grpc-transport.ts";
 import { Link } from "./link/link.ts";
-import type { LinkSource } from "./link/link-source.ts";
+import type { LinkSource, SessionRefusal } from "./link/link-source.ts";
 import type { LinkTransport } from "./link/transport.ts";
-import { readArchitecture, readBootId } from "./machine.ts";
+import { readArchitecture, readBootId, readUptimeMs } from "./machine.ts";
 import type { ParallelsApi } from "./parallels/api.ts";
 import { ConditionLog } from "./preflight/condition-log.ts";
 import { Survey } from "./preflight/survey.ts";
@@ -46,8 +49,11 @@ export interface AgentOptions {
   readonly random: () => number;
   /** Changes with every start of the Mac. Default: the kernel's own. */
   readonly bootId?: string;
-  /** Default: a memory that ends with the process. */
-  readonly memory?: CommandMemory;
+  /** In ms since the Mac's start, which `bootId` names; all runs of the agent on it must agree. Default: the kernel's own, or
+   * with a `clock` of the caller's that one's. */
+  readonly uptimeMs?: () => number;
+  /** What earlier runs have left. The agent takes it over and closes it at its end. Default: one that ends with the process. */
+  readonly journal?: Journal;
   /** Default: gRPC. */
   readonly transport?: LinkTransport;
   /** Default: a real connection. */
@@ -74,6 +80,7 @@ class RunningAgent {
   readonly #options: AgentOptions;
   readonly #tuning: AgentTuning;
   readonly #clock: Clock;
+  readonly #journal: Journal;
   readonly #memory: CommandMemory;
   readonly #inventory = new Inventory();
   readonly #watch: HostWatch;
@@ -82,8 +89,10 @@ class RunningAgent {
   readonly #closing = new AbortController();
   readonly #conditionLog: ConditionLog;
   #state: HostState | undefined;
+  #leases: LeaseKeeper | undefined;
   #link: Link | undefined;
   #running: Promise<void> | undefined;
+  #isServerStale = false;
 
   constructor(options: AgentOptions) {
     const { parallels, log } = options;
@@ -91,7 +100,8 @@ class RunningAgent {
     this.#tuning = { ...defaultAgentTuning, ...options.tuning };
     this.#clock = options.clock ?? systemClock;
     this.#conditionLog = new ConditionLog(log);
-    this.#memory = options.memory ?? createCommandMemory();
+    this.#journal = options.journal ?? createVolatileJournal();
+    this.#memory = createCommandMemory(this.#journal);
     const clock = this.#clock;
     this.#survey = new Survey({ parallels, clock, tuning: this.#tuning.survey, onLooked: () => this.#onLooked() });
     const noteFailure = (): void => this.#survey.noteFailure();
@@ -101,7 +111,10 @@ class RunningAgent {
       clock,
       log,
       tuning: this.#tuning.watch,
-      onChanged: () => this.#link?.sendInventory(),
+      onChanged: () => {
+        this.#leases?.onInventory();
+        this.#link?.sendInventory();
+      },
       onFirstList: () => this.#link?.hurry(),
       onEventsFlowing: (isFlowing) => this.#survey.noteEvents(isFlowing),
       onCallFailed: noteFailure,
@@ -115,6 +128,7 @@ class RunningAgent {
       log,
       tuning: this.#tuning.commands,
       parallelCreates: () => this.#state?.parallelCreates ?? 1,
+      onAccept: (command) => this.#leases?.onCommand(command),
       report: (update) => this.#link?.sendUpdate(update),
       onCallFailed: noteFailure,
     });
@@ -142,14 +156,18 @@ class RunningAgent {
 
   async #run(): Promise<void> {
     const { signal } = this.#closing;
+    const identity = await this.#identify();
     this.#state = new HostState({
-      identity: await this.#identify(),
+      identity,
       inventory: this.#inventory,
       survey: this.#survey,
       memory: this.#memory,
       clock: this.#clock,
     });
     if (signal.aborted) return;
+    this.#leases = this.#createLeaseKeeper(identity.bootId);
+    this.#leases.start();
+    this.#dispatcher.resume();
     await this.#lookFirst();
     if (signal.aborted) return;
     this.#link = this.#createLink(this.#state);
@@ -187,12 +205,27 @@ class RunningAgent {
     return new Link({ servers, transport, source, clock: this.#clock, random, log, tuning: this.#tuning.link });
   }
 
+  #createLeaseKeeper(bootId: string): LeaseKeeper {
+    const { log, uptimeMs = this.#clock === systemClock ? readUptimeMs : () => this.#clock.monotonicMs() } =
+      this.#options;
+    return new LeaseKeeper({
+      journal: this.#journal,
+      hostVms: this.#watch,
+      clock: this.#clock,
+      readTime: () => ({ bootId, nowMs: uptimeMs(), wallMs: this.#clock.wallMs() }),
+      log,
+      tuning: this.#tuning.leases,
+      endVm: (vm, signal) => this.#dispatcher.endVm(vm, signal),
+    });
+  }
+
   #createSource(state: HostState): LinkSource {
     return {
       hello: () => state.hello(),
       heartbeat: () => state.heartbeat(),
       takeInventory: () => this.#inventory.take(),
-      onWelcome: (welcome) => this.#dispatcher.beginSession(welcome.epoch),
+      onWelcome: (welcome) => this.#judgeWelcome(welcome),
+      onLeases: (leases) => this.#leases?.onLeases(leases),
       onSettings: (settings) => {
         state.takeSettings(settings);
         this.#onLooked();
@@ -205,6 +238,30 @@ class RunningAgent {
         this.#watch.refresh();
       },
       onAcknowledged: (commandId) => this.#memory.acknowledge(commandId),
+    };
+  }
+
+  /** A server that opens sessions with lower epochs than before has forgotten what it told this Mac to do. */
+  #judgeWelcome(welcome: Welcome): SessionRefusal | undefined {
+    const { epoch } = welcome;
+    const known = this.#memory.epoch;
+    if (epoch >= known) {
+      this.#memory.noteEpoch(epoch);
+      this.#dispatcher.beginSession(epoch);
+      this.#isServerStale = false;
+      return undefined;
+    }
+    if (!this.#isServerStale) {
+      this.#options.log.error(
+        { epoch, known_epoch: known, session_id: welcome.sessionId },
+        "server refused, since it knows less than it did before: if it was restored, restore it in the way that raises its " +
+          "epochs; if this Mac is to join another pool, stop the agent, move its data directory away, and start it again",
+      );
+    }
+    this.#isServerStale = true;
+    return {
+      reason: "StaleServer",
+      message: `The session's epoch is ${epoch}, and this Mac has seen ${known}: the server lacks what it knew before.`,
     };
   }
 
@@ -221,9 +278,11 @@ class RunningAgent {
   async #release(): Promise<void> {
     this.#closing.abort(new Error("the agent is stopping"));
     await this.#dispatcher.close();
+    await this.#leases?.close();
     this.#watch.close();
     this.#survey.close();
     await this.#options.parallels.close();
+    await this.#journal.close();
     this.#options.log.info({ host_id: this.#options.hostId }, "agent stopped");
   }
 }

@@ -8,6 +8,14 @@ export function readArchitecture(): "arm64" | "x86_64" {
   return process.arch === "arm64" ? "arm64" : "x86_64";
 }
 
+/**
+ * Milliseconds since the machine's start (on a Mac those in which it slept included), the same in every process until the
+ * next start; nobody can set them. `performance.now()` would begin anew with each process.
+ */
+export function readUptimeMs(): number {
+  return Number(process.hrtime.bigint() / 1_000n) / 1_000;
+}
+
 /** What changes with every start of the machine: the kernel's own id of it. Empty when the machine does not tell. */
 export async function readBootId(): Promise<string> {
   try {

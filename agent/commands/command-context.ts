@@ -23,7 +23,15 @@ export interface CommandContext {
   readonly tuning: CommandTuning;
   /** How long the command may take without any progress, in ms. */
   readonly silenceLimitMs: number;
-  /** Aborted with `CommandCancelled` when the server withdraws the command, with `AgentStopping` when the agent stops. */
+  /** The last step that an earlier run of the agent told to `begin`; empty if none. What it left undone is done here. */
+  readonly begunStep: string;
+  /**
+   * Remembers that a step is about to be done that must not be done twice. It may be done when this resolves; fails with
+   * JournalNotWritten when that cannot be remembered.
+   */
+  readonly begin: (step: string) => Promise<void>;
+  /** Aborted with `CommandCancelled` when the server withdraws the command, with a `CommandFailure` when its VM's lease runs
+   * out, with `AgentStopping` when the agent stops. */
   readonly signal: AbortSignal;
   /** Aborted only when the agent stops: for cleaning up after a command that was cancelled. */
   readonly stopping: AbortSignal;

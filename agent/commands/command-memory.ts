@@ -1,70 +1,99 @@
 /**
  * Where commands are remembered: which were seen, how each is doing, how each ended, and whether the server knows. It makes a
- * repeated command a question instead of a second deed, and it is what the Hello tells of. This one lives in memory and is
- * lost with the agent; the interface leaves room for a journal on disk.
+ * repeated command a question instead of a second deed, it is what the Hello tells of, and it is what a later run of the
+ * agent goes on from. What is remembered stands in the journal; how durable that is, is the journal's affair.
  */
-import { type CommandUpdate, CommandUpdate_State } from "../../shared/gen/link/meridian/agent/v1/agent_service.ts";
+import type { Command, CommandUpdate } from "../../shared/gen/link/meridian/agent/v1/agent_service.ts";
+import type { Journal } from "../journal/journal.ts";
+import { hasEnded, type OpenCommand } from "../journal/journal-state.ts";
 
 export interface CommandMemory {
   /** The last update of a command that was accepted, or nothing if it is not (or no longer) remembered. */
   find(commandId: string): CommandUpdate | undefined;
-  /** Remembers how a command is doing; the first update of a command is its acceptance. */
-  record(update: CommandUpdate): void;
+  /** Takes a command on; it may be begun when this resolves. When it rejects, the command is not remembered. */
+  accept(command: Command, update: CommandUpdate): Promise<void>;
+  /** Remembers how a command is doing; resolves when a crash cannot make it forgotten (but for figures within a step). */
+  record(update: CommandUpdate): Promise<void>;
+  /** Remembers that a step is about to be done that must not be done twice; it may be done when this resolves. */
+  begin(commandId: string, step: string): Promise<void>;
   /** The server has made the command's end durable. */
   acknowledge(commandId: string): void;
+  /** Commands that were accepted and have not ended, oldest first. */
+  open(): readonly OpenCommand[];
   /** Commands that have not ended, or whose end the server has not acknowledged, oldest first. */
   unsettled(): readonly CommandUpdate[];
+  readonly unsettledCount: number;
   /** The highest generation that was seen for a VM of the pool; nothing if none was. */
   generationOf(vmUid: string): number | undefined;
-  /** Remembers that a generation was seen. */
-  noteGeneration(vmUid: string, generation: number): void;
+  /** The highest epoch that a server has opened a session with; 0 if none has. */
+  readonly epoch: number;
+  /** Remembers that a session of that epoch is open. */
+  noteEpoch(epoch: number): void;
 }
 
-export function hasEnded(update: CommandUpdate): boolean {
-  return (
-    update.state === CommandUpdate_State.STATE_SUCCEEDED ||
-    update.state === CommandUpdate_State.STATE_FAILED ||
-    update.state === CommandUpdate_State.STATE_REFUSED
-  );
-}
-
-export interface CommandMemoryBounds {
-  /** Ended and acknowledged commands that are kept to answer repetitions. A server repeats what it sent in the session before,
-   * so the last few hundred are ample. */
-  readonly settledMax: number;
-  /** VMs whose generation is remembered; the ones seen longest ago are forgotten first. */
-  readonly generationsMax: number;
-}
-
-const defaultBounds: CommandMemoryBounds = { settledMax: 512, generationsMax: 4_096 };
-
-export function createCommandMemory(bounds: CommandMemoryBounds = defaultBounds): CommandMemory {
-  const unsettled = new Map<string, CommandUpdate>();
-  const settled = new Map<string, CommandUpdate>();
-  const generations = new Map<string, number>();
+export function createCommandMemory(journal: Journal): CommandMemory {
+  const { state } = journal;
+  let holdsSecrets = [...state.open.values()].some(({ command }) => hasSecrets(command));
   return {
-    find: (commandId) => unsettled.get(commandId) ?? settled.get(commandId),
-    record: (update) => {
-      unsettled.set(update.commandId, update);
+    find: (commandId) => state.find(commandId),
+    accept: async (command, update) => {
+      const { vmUid, generation } = command;
+      holdsSecrets ||= hasSecrets(command);
+      try {
+        await journal.write(
+          { kind: "command", command, step: "" },
+          { kind: "update", update },
+          ...(vmUid === "" ? [] : [{ kind: "generation", vmUid, generation } as const]),
+        );
+      } catch (error) {
+        journal.note({ kind: "forgotten", commandId: command.id });
+        throw error;
+      }
     },
+    record: async (update) => {
+      const before = state.find(update.commandId);
+      if (isMereProgress(update, before)) {
+        journal.remember({ kind: "update", update });
+        return;
+      }
+      await journal.write({ kind: "update", update });
+      if (!holdsSecrets || state.open.size > 0) return;
+      holdsSecrets = false;
+      journal.tidy();
+    },
+    begin: (commandId, step) => journal.write({ kind: "step", commandId, step }),
     acknowledge: (commandId) => {
-      const update = unsettled.get(commandId);
-      if (update === undefined || !hasEnded(update)) return;
-      unsettled.delete(commandId);
-      putBounded(settled, commandId, update, bounds.settledMax);
+      const update = state.unsettled.get(commandId);
+      if (update !== undefined && hasEnded(update)) journal.note({ kind: "settled", commandId });
     },
-    unsettled: () => [...unsettled.values()],
-    generationOf: (vmUid) => generations.get(vmUid),
-    noteGeneration: (vmUid, generation) => {
-      putBounded(generations, vmUid, Math.max(generation, generations.get(vmUid) ?? generation), bounds.generationsMax);
+    open: () => [...state.open.values()],
+    unsettled: () => [...state.unsettled.values()],
+    get unsettledCount() {
+      return state.unsettled.size;
+    },
+    generationOf: (vmUid) => state.generationOf(vmUid),
+    get epoch() {
+      return state.epoch;
+    },
+    noteEpoch: (epoch) => {
+      if (epoch > state.epoch) journal.note({ kind: "epoch", epoch });
     },
   };
 }
 
-/** Puts the entry last and forgets the first when there are too many. */
-function putBounded<Value>(map: Map<string, Value>, key: string, value: Value, entriesMax: number): void {
-  map.delete(key);
-  map.set(key, value);
-  const first = map.keys().next();
-  if (map.size > entriesMax && first.done !== true) map.delete(first.value);
+/** Within a step only the figures change; after a crash they would be old in any case. */
+function isMereProgress(update: CommandUpdate, before: CommandUpdate | undefined): boolean {
+  return !hasEnded(update) && update.state === before?.state && update.progress?.step === before.progress?.step;
+}
+
+/** Whether the command carries what should not stay in a file for longer than it is needed. */
+function hasSecrets({ action }: Command): boolean {
+  switch (action?.$case) {
+    case "create":
+      return action.create.source?.$case === "catalog";
+    case "exec":
+      return true;
+    default:
+      return false;
+  }
 }

@@ -23,9 +23,10 @@ export async function cloneFromHostVm(context: CommandContext, source: string): 
       await cloneOnce(context, source);
       break;
     } catch (error) {
-      context.signal.throwIfAborted();
+      context.stopping.throwIfAborted();
       if (copies >= copiesMax || !mayBeDone(error)) throw error;
-      await waitForClone(context);
+      await waitForClone({ ...context, signal: context.stopping });
+      context.signal.throwIfAborted();
       await deleteVm(context, { force: true });
     }
   }
@@ -33,7 +34,7 @@ export async function cloneFromHostVm(context: CommandContext, source: string): 
 }
 
 async function cloneOnce(context: CommandContext, source: string): Promise<void> {
-  const { command, parallels, signal } = context;
+  const { command, parallels, signal, stopping } = context;
   const sourceVm = pickByReference(await listVms(context), source);
   if (sourceVm === undefined) {
     throw new CommandFailure(
@@ -48,7 +49,9 @@ async function cloneOnce(context: CommandContext, source: string): Promise<void>
     );
   }
   context.progress({ step: "clone" });
-  await untilReachable(context, () => parallels.cloneVm(sourceVm.id, command.hostVmName, signal));
+  // Nothing takes the copying back: a command that is withdrawn meanwhile ends only when there is what it has to remove.
+  await untilReachable(context, () => parallels.cloneVm(sourceVm.id, command.hostVmName, stopping));
+  signal.throwIfAborted();
 }
 
 /** Nobody answered in time, but the copying goes on: the clone appears in the list when it is done. */

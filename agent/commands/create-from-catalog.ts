@@ -39,6 +39,21 @@ export async function pullFromCatalog(
   }
 }
 
+/** The VM is there already: waits until the job that made it, if it is still known, has done its last steps as well. */
+export async function awaitPull(context: CommandContext): Promise<void> {
+  const { hostVms, parallels, signal, tuning } = context;
+  const silence = new SilenceWatch(context, "host");
+  for (let lastSeen = ""; ; ) {
+    const since = hostVms.changeCount;
+    const job = await untilReachable(context, () => parallels.readJob(jobIdOf(context), signal));
+    if (job?.state !== "running") return;
+    if (describe(job) !== lastSeen) silence.touch();
+    lastSeen = describe(job);
+    silence.check("The making of the VM");
+    await hostVms.waitForChange(since, tuning.jobPeriodMs, signal);
+  }
+}
+
 /** @param takeHeard what an event has said since the last call, if any. */
 async function follow(
   context: CommandContext,
@@ -93,8 +108,7 @@ function reportProgress(context: CommandContext, job: ParallelsJob): void {
 
 function toRequest(context: CommandContext, action: CreateAction, image: CatalogImage): CreateFromCatalog {
   return {
-    // The id travels in a header and in a path.
-    jobId: `meridian-${encodeURIComponent(context.command.id)}`,
+    jobId: jobIdOf(context),
     name: context.command.hostVmName,
     architecture: action.architecture,
     catalogId: image.catalogId,
@@ -104,6 +118,11 @@ function toRequest(context: CommandContext, action: CreateAction, image: Catalog
     ...(image.password === "" ? {} : { password: image.password }),
     ...(image.apiKey === "" ? {} : { apiKey: image.apiKey }),
   };
+}
+
+/** It travels in a header and in a path. */
+function jobIdOf(context: CommandContext): string {
+  return `meridian-${encodeURIComponent(context.command.id)}`;
 }
 
 function jobFailed(job: ParallelsJob): CommandFailure {

@@ -8,8 +8,8 @@ import { startDeadline } from "../deadline.ts";
 import type { ParallelsVm } from "../parallels/api.ts";
 import type { CommandContext, CommandOutcome } from "./command-context.ts";
 import { applyResources } from "./configure.ts";
-import { cloneFromHostVm } from "./create-by-clone.ts";
-import { pullFromCatalog } from "./create-from-catalog.ts";
+import { cloneFromHostVm, copiedStep } from "./create-by-clone.ts";
+import { awaitPull, pullFromCatalog } from "./create-from-catalog.ts";
 import { deleteVm } from "./delete.ts";
 import { AgentStopping, CommandFailure } from "./failure.ts";
 import { bringTo, planStopped } from "./power.ts";
@@ -33,18 +33,27 @@ export async function create(context: CommandContext, action: CreateAction): Pro
 }
 
 async function makeVm(context: CommandContext, action: CreateAction): Promise<ParallelsVm> {
-  const found = await findUsable(context);
+  const found = await findUsable(context, action);
   if (found === undefined) await makeAnew(context, action);
+  else if (action.source?.$case === "catalog") await awaitPull(context);
   const stopped = await bringTo(context, planStopped(context, true));
   return applyResources(context, stopped, action.resources);
 }
 
-/** What an earlier try made. Invalid remains are removed. */
-async function findUsable(context: CommandContext): Promise<ParallelsVm | undefined> {
+/** What an earlier try made. Remains that are of no use are removed. */
+async function findUsable(context: CommandContext, action: CreateAction): Promise<ParallelsVm | undefined> {
   const vm = await findVm(context);
-  if (vm?.state !== "invalid") return vm;
+  if (vm === undefined || (vm.state !== "invalid" && !mayBeHalfCopied(context, action, vm))) return vm;
   await deleteVm(context, { force: true });
   return undefined;
+}
+
+/**
+ * A copy gets a MAC address of its own only at the end. One that is not known to have come so far may have its source's, and
+ * two guests with one address disturb each other. One that has ever been started was finished before.
+ */
+function mayBeHalfCopied(context: CommandContext, action: CreateAction, vm: ParallelsVm): boolean {
+  return action.source?.$case === "hostVm" && vm.state === "stopped" && context.begunStep !== copiedStep;
 }
 
 async function makeAnew(context: CommandContext, action: CreateAction): Promise<void> {

@@ -1,12 +1,13 @@
 /**
  * Takes the server's commands, sees to it that each is done once, one after the other for each VM, and reports how they are
- * doing. A command that was seen before is answered with its last update; one from an older session, or from an older
- * generation of its VM, is refused. Refusals are not remembered: the same command refused again costs nothing, and one that
+ * doing. A command is remembered before it is begun, and taken up again when an earlier run of the agent left it open. One
+ * that was seen before is answered with its last update; one from an older session, or from an older generation of its VM, is
+ * refused. Refusals are not remembered: the same command refused again costs nothing, and one that
  * was stale in one session may be valid in the next.
  */
 import type { Clock } from "../../shared/clock.ts";
 import {
-  type Command,
+  Command,
   type CommandUpdate,
   CommandUpdate_State,
 } from "../../shared/gen/link/meridian/agent/v1/agent_service.ts";
@@ -18,7 +19,8 @@ import { findRefusal } from "./command-check.ts";
 import type { CommandContext, CommandTuning, TcpProbe } from "./command-context.ts";
 import type { CommandMemory } from "./command-memory.ts";
 import { updateOf } from "./command-update.ts";
-import { AgentStopping, CommandCancelled, describeFailure } from "./failure.ts";
+import { deleteVm } from "./delete.ts";
+import { AgentStopping, CommandCancelled, describeFailure, journalNotWritten, leaseEnded } from "./failure.ts";
 import type { Action } from "./perform.ts";
 import { ProgressReporter } from "./progress-reporter.ts";
 import { Turns } from "./turns.ts";
@@ -33,11 +35,16 @@ export interface DispatcherOptions {
   readonly tuning: CommandTuning;
   /** How many VMs may be made at once on this Mac; read anew whenever it matters. */
   readonly parallelCreates: () => number;
+  /** A command is about to be taken on. */
+  readonly onAccept: (command: Command) => void;
   /** Sends an update, as well as the link can at the moment; what must not be lost is in the memory. */
   readonly report: (update: CommandUpdate) => void;
   /** A command has failed, perhaps because something is wrong with this Mac. */
   readonly onCallFailed: (error: unknown) => void;
 }
+
+/** A VM of the pool that must go. */
+export type EndedVm = Pick<Command, "vmUid" | "hostVmName" | "hostVmId">;
 
 /** When a command does not say how long it may be silent, in ms. */
 const defaultSilenceLimitMs = 300_000;
@@ -47,8 +54,10 @@ export class CommandDispatcher {
   readonly #vmTurns = new Turns();
   readonly #createTurns = new Turns();
   readonly #stopping = new AbortController();
-  readonly #active = new Map<string, AbortController>();
+  readonly #active = new Map<string, { readonly command: Command; readonly controller: AbortController }>();
   readonly #performing = new Set<Promise<void>>();
+  /** Commands that are being remembered: they are answered once that is done. */
+  readonly #accepting = new Set<string>();
   #epoch = 0;
 
   constructor(options: DispatcherOptions) {
@@ -68,6 +77,7 @@ export class CommandDispatcher {
       log.warn("command without an id ignored");
       return;
     }
+    if (this.#accepting.has(command.id)) return;
     const known = memory.find(command.id);
     if (known !== undefined) {
       report(known);
@@ -76,60 +86,126 @@ export class CommandDispatcher {
     const refusal = findRefusal(command, {
       epoch: this.#epoch,
       generation: command.vmUid === "" ? undefined : memory.generationOf(command.vmUid),
-      unsettledCount: memory.unsettled().length,
+      unsettledCount: memory.unsettledCount,
     });
     if (refusal !== undefined || command.action === undefined) {
-      const failure = describeFailure(refusal);
-      log.warn({ command_id: command.id, vm_uid: command.vmUid, reason: failure.reason }, "command refused");
-      report({ ...updateOf(command, CommandUpdate_State.STATE_REFUSED), failure });
+      this.#refuse(command, refusal);
       return;
     }
-    this.#accept(command, command.action);
+    const { action } = command;
+    this.#options.onAccept(command);
+    this.#begin(command, async (signal) => {
+      if (await this.#accept(command)) await this.#perform(command, action, { signal, begunStep: "" });
+    });
+  }
+
+  /** Takes up what an earlier run of the agent left open; to be called once, before the first command is handled. */
+  resume(): void {
+    const open = this.#options.memory.open();
+    if (open.length > 0) this.#options.log.info({ commands: open.length }, "commands of an earlier run taken up again");
+    for (const { command, step } of open) {
+      const { action } = command;
+      // Only what has an action was taken on.
+      if (action === undefined) continue;
+      this.#begin(command, (signal) => this.#perform(command, action, { signal, begunStep: step }));
+    }
+  }
+
+  /**
+   * Ends the VM of a lease that has run out: what is being done to it is broken off, its power cut, and it is removed.
+   * Resolves when a fresh list no longer shows it; rejects when that could not be done now.
+   */
+  async endVm(vm: EndedVm, signal: AbortSignal): Promise<void> {
+    for (const { command, controller } of this.#active.values()) {
+      // An earlier attempt of the same VM has another name.
+      if (command.vmUid === vm.vmUid && (vm.hostVmName === "" || command.hostVmName === vm.hostVmName))
+        controller.abort(leaseEnded());
+    }
+    const command = Command.create({
+      id: `lease-${vm.hostVmName}`,
+      ...vm,
+      action: { $case: "delete", delete: { force: true } },
+    });
+    const stop = AbortSignal.any([signal, this.#stopping.signal]);
+    const endTurn = await this.#vmTurns.take(this.#vmKey(command), () => 1, stop);
+    try {
+      await deleteVm(this.#contextOf(command, { signal: stop, begunStep: "", progress: () => undefined }), {
+        force: true,
+      });
+    } finally {
+      endTurn();
+    }
   }
 
   /** Withdraws a command; one that has ended or is not known stays as it is. */
   cancel(commandId: string, reason: string): void {
     const why =
       reason === "" ? "The server has withdrawn the command." : `The server has withdrawn the command: ${reason}`;
-    this.#active.get(commandId)?.abort(new CommandCancelled(why));
+    this.#active.get(commandId)?.controller.abort(new CommandCancelled(why));
   }
 
   /** Stops what is being done, where it is, and waits until nothing is. Open commands do not end by this. */
   async close(): Promise<void> {
     this.#stopping.abort(new AgentStopping("the agent is stopping"));
-    for (const controller of this.#active.values()) controller.abort(this.#stopping.signal.reason);
+    for (const { controller } of this.#active.values()) controller.abort(this.#stopping.signal.reason);
     await Promise.allSettled(this.#performing);
   }
 
-  #accept(command: Command, action: Action): void {
-    const { memory } = this.#options;
-    if (command.vmUid !== "") memory.noteGeneration(command.vmUid, command.generation);
-    this.#tell(updateOf(command, CommandUpdate_State.STATE_ACCEPTED));
+  #refuse(command: Command, refusal: unknown): void {
+    const { log, report } = this.#options;
+    const failure = describeFailure(refusal);
+    log.warn({ command_id: command.id, vm_uid: command.vmUid, reason: failure.reason }, "command refused");
+    report({ ...updateOf(command, CommandUpdate_State.STATE_REFUSED), failure });
+  }
+
+  /** Whether the command is remembered, so that it may be begun. */
+  async #accept(command: Command): Promise<boolean> {
+    const { memory, report } = this.#options;
+    const accepted = updateOf(command, CommandUpdate_State.STATE_ACCEPTED);
+    this.#accepting.add(command.id);
+    try {
+      await memory.accept(command, accepted);
+    } catch (error) {
+      this.#refuse(command, journalNotWritten(error));
+      return false;
+    } finally {
+      this.#accepting.delete(command.id);
+    }
+    report(accepted);
+    return true;
+  }
+
+  #begin(command: Command, work: (signal: AbortSignal) => Promise<void>): void {
     const controller = new AbortController();
-    this.#active.set(command.id, controller);
-    const performing = this.#perform(command, action, controller.signal).finally(() => {
+    this.#active.set(command.id, { command, controller });
+    const performing = work(controller.signal).finally(() => {
       this.#active.delete(command.id);
       this.#performing.delete(performing);
     });
     this.#performing.add(performing);
   }
 
-  async #perform(command: Command, action: Action, signal: AbortSignal): Promise<void> {
-    const { clock, log } = this.#options;
+  async #perform(command: Command, action: Action, run: Pick<CommandContext, "signal" | "begunStep">): Promise<void> {
+    const { clock, log, memory, report } = this.#options;
     const startedMs = clock.monotonicMs();
     const reporter = new ProgressReporter(clock, (progress) => {
-      this.#tell({ ...updateOf(command, CommandUpdate_State.STATE_RUNNING), progress });
+      const update = { ...updateOf(command, CommandUpdate_State.STATE_RUNNING), progress };
+      // Where a command stood, the next look at the Mac tells as well.
+      memory.record(update).catch(() => undefined);
+      report(update);
     });
-    const context = this.#contextOf(command, signal, reporter);
+    const context = this.#contextOf(command, { ...run, progress: (progress) => reporter.add(progress) });
     let endTurn: (() => void) | undefined;
     try {
       const end = await attempt(context, action, async () => {
-        endTurn = await this.#vmTurns.take(this.#vmKey(command), () => 1, signal);
+        endTurn = await this.#vmTurns.take(this.#vmKey(command), () => 1, run.signal);
       });
       reporter.end();
       if (end.kind === "interrupted") return;
       if (end.kind === "failed") this.#options.onCallFailed(end.error);
-      this.#tell(end.update);
+      // What the Mac has done is told even if it cannot be written down: the server's word that it knows settles it.
+      await memory.record(end.update).catch(() => undefined);
+      report(end.update);
       log.info(
         {
           command_id: command.id,
@@ -146,8 +222,8 @@ export class CommandDispatcher {
     }
   }
 
-  #contextOf(command: Command, signal: AbortSignal, reporter: ProgressReporter): CommandContext {
-    const { clock, hostVms, log, parallelCreates, parallels, probeTcp, tuning } = this.#options;
+  #contextOf(command: Command, run: Pick<CommandContext, "signal" | "begunStep" | "progress">): CommandContext {
+    const { clock, hostVms, log, memory, parallelCreates, parallels, probeTcp, tuning } = this.#options;
     return {
       command,
       parallels,
@@ -159,9 +235,13 @@ export class CommandDispatcher {
       log,
       tuning,
       silenceLimitMs: command.silenceLimitMs > 0 ? command.silenceLimitMs : defaultSilenceLimitMs,
-      signal,
       stopping: this.#stopping.signal,
-      progress: (progress) => reporter.add(progress),
+      begin: async (step) => {
+        await memory.begin(command.id, step).catch((error: unknown) => {
+          throw journalNotWritten(error);
+        });
+      },
+      ...run,
     };
   }
 
@@ -172,10 +252,5 @@ export class CommandDispatcher {
     const reference = command.hostVmId === "" ? command.hostVmName : command.hostVmId;
     const vm = vms.find((one) => one.id === reference) ?? vms.find((one) => one.name === reference);
     return `host:${vm?.id ?? reference}`;
-  }
-
-  #tell(update: CommandUpdate): void {
-    this.#options.memory.record(update);
-    this.#options.report(update);
   }
 }

@@ -7,14 +7,18 @@ import { notRunning } from "./power.ts";
 import { untilReachable } from "./retry.ts";
 import { getVm } from "./vm-lookup.ts";
 
+const execStep = "exec";
+
 /** What the local service grants at most. */
 const timeoutMaxMs = 180_000;
 
 export async function exec(context: CommandContext, action: ExecAction): Promise<CommandOutcome> {
+  if (context.begunStep === execStep) throw interrupted();
   const vm = await getVm(context);
   if (vm.state !== "running") throw notRunning(vm.state);
   const timeoutMs = action.timeoutMs > 0 ? Math.min(action.timeoutMs, timeoutMaxMs) : timeoutMaxMs;
-  context.progress({ step: "exec" });
+  context.progress({ step: execStep });
+  await context.begin(execStep);
   return { vm, exec: await execute(context, vm.id, action, timeoutMs) };
 }
 
@@ -36,4 +40,12 @@ async function execute(
       error,
     );
   }
+}
+
+/** The answer was lost with the agent's earlier run, and a command must not be run twice. */
+function interrupted(): CommandFailure {
+  return new CommandFailure(
+    { reason: "ExecInterrupted", suspect: "host", isRetryable: false },
+    "The agent was restarted while the command ran; it may have been done, and its output is lost.",
+  );
 }

@@ -54,6 +54,23 @@ const parallelsFailures: Readonly<Record<ParallelsErrorKind, FailureKind>> = {
   failed: { reason: "ParallelsFailed", suspect: "host", isRetryable: true },
 };
 
+/** What must be remembered cannot be: nothing is done that a restarted agent would not know of. */
+export function journalNotWritten(cause: unknown): CommandFailure {
+  return new CommandFailure(
+    { reason: "JournalNotWritten", suspect: "host", isRetryable: true },
+    "The agent cannot write its journal on this Mac; its log says why.",
+    cause,
+  );
+}
+
+/** The time until which the VM may live is over. */
+export function leaseEnded(): CommandFailure {
+  return new CommandFailure(
+    { reason: "LeaseEnded", suspect: "request", isRetryable: false },
+    "The VM's lease ran out; it is being removed.",
+  );
+}
+
 const suspects: Readonly<Record<Suspect, Failure_Suspect>> = {
   host: Failure_Suspect.SUSPECT_HOST,
   template: Failure_Suspect.SUSPECT_TEMPLATE,

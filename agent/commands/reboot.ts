@@ -11,11 +11,17 @@ export async function reboot(
   verb: "restart" | "reset",
   readiness: Readiness | undefined,
 ): Promise<CommandOutcome> {
+  // A guest that is restarted twice loses work that one that was just not restarted keeps.
+  if (context.begunStep !== verb) await pressOnce(context, verb);
+  const vm = await bringTo(context, planRunning);
+  return { vm: await waitUntilReady(context, vm, readiness) };
+}
+
+async function pressOnce(context: CommandContext, verb: "restart" | "reset"): Promise<void> {
+  const { parallels, signal } = context;
   const before = await getVm(context);
   if (before.state !== "running") throw notRunning(before.state);
   context.progress({ step: verb });
-  const { parallels, signal } = context;
+  await context.begin(verb);
   await untilReachable(context, () => parallels.changeState(before.id, verb, { signal }));
-  const vm = await bringTo(context, planRunning);
-  return { vm: await waitUntilReady(context, vm, readiness) };
 }

@@ -4,9 +4,17 @@ import type {
   Heartbeat,
   Hello,
   Inventory,
+  Leases,
   Settings,
   Welcome,
 } from "../../shared/gen/link/meridian/agent/v1/agent_service.ts";
+
+export interface SessionRefusal {
+  /** Why, as one CamelCase word. */
+  readonly reason: string;
+  /** Why, as a sentence. */
+  readonly message: string;
+}
 
 export interface LinkSource {
   /** The Hello of a new session. From then on inventories go on from the one in it. */
@@ -15,10 +23,12 @@ export interface LinkSource {
   heartbeat(): Heartbeat;
   /** The next inventory, if there is something to tell; it counts as sent. */
   takeInventory(): Inventory | undefined;
-  onWelcome(welcome: Welcome): void;
+  /** Why the session must not go on, if so: the agent then leaves it, and tries again after a pause. */
+  onWelcome(welcome: Welcome): SessionRefusal | undefined;
   onSettings(settings: Settings): void;
   onCommand(command: Command): void;
   onCancel(commandId: string, reason: string): void;
+  onLeases(leases: Leases): void;
   /** The server wants a whole inventory. */
   onSendInventory(reason: string): void;
   /** The server has made the end of this command durable. */

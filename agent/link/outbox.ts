@@ -4,7 +4,7 @@
  * commands are watched until the server acknowledges the number of the message that carried them.
  */
 import type { CommandUpdate, ConnectRequest, Hello } from "../../shared/gen/link/meridian/agent/v1/agent_service.ts";
-import { hasEnded } from "../commands/command-memory.ts";
+import { hasEnded } from "../journal/journal-state.ts";
 import type { LinkSource } from "./link-source.ts";
 
 /** Commands whose updates may wait. The agent takes on fewer; the rest are refusals of a server that floods. */

@@ -11,7 +11,7 @@ import type {
   Settings,
   Welcome,
 } from "../../shared/gen/link/meridian/agent/v1/agent_service.ts";
-import type { LinkSource } from "./link-source.ts";
+import type { LinkSource, SessionRefusal } from "./link-source.ts";
 import { Outbox } from "./outbox.ts";
 import type { LinkStream, LinkTransport } from "./transport.ts";
 
@@ -30,7 +30,7 @@ export interface SessionOptions {
   readonly clock: Clock;
   readonly source: LinkSource;
   readonly tuning: SessionTuning;
-  /** The server has welcomed the agent; called before the source hears of it. */
+  /** The server has welcomed the agent, and the source has not refused it. */
   readonly onOpen: (welcome: Welcome) => void;
 }
 
@@ -108,12 +108,17 @@ export class Session {
   /** Says Goodbye, gives the server a moment to end the stream, and lets go. Twice is harmless. */
   leave(reason: string, message: string): void {
     if (this.#state !== "open") return;
-    const end = { reason, message };
     if (this.#welcomedAtMs === undefined) {
-      this.#end(end);
+      this.#end({ reason, message });
       return;
     }
     this.#flush();
+    this.#sayGoodbye({ reason, message });
+  }
+
+  /** The last word; what has not been sent stays unsent. */
+  #sayGoodbye(end: SessionRefusal): void {
+    const { reason, message } = end;
     this.#state = "leaving";
     this.#stream.write(this.#outbox.goodbye(reason, message));
     this.#stream.end();
@@ -138,6 +143,9 @@ export class Session {
       case "cancelCommand":
         source.onCancel(payload.cancelCommand.commandId, payload.cancelCommand.reason);
         break;
+      case "leases":
+        source.onLeases(payload.leases);
+        break;
       case "sendInventory":
         source.onSendInventory(payload.sendInventory.reason);
         this.#flushSoon();
@@ -158,8 +166,12 @@ export class Session {
     if (this.#welcomedAtMs !== undefined || this.#state !== "open") return;
     this.#welcomeTimer.cancel();
     this.#welcomedAtMs = this.#options.clock.monotonicMs();
+    const refusal = this.#options.source.onWelcome(welcome);
+    if (refusal !== undefined) {
+      this.#sayGoodbye(refusal);
+      return;
+    }
     this.#options.onOpen(welcome);
-    this.#options.source.onWelcome(welcome);
     if (welcome.settings !== undefined) this.#takeSettings(welcome.settings);
     else this.#beat();
     this.#flushSoon();

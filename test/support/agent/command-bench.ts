@@ -1,19 +1,27 @@
 /** Commands on a fake Mac with a fake clock, without a link: what the server would hear is in `updates`. */
 import { type CommandContext, defaultCommandTuning } from "../../../agent/commands/command-context.ts";
-import { type CommandMemory, createCommandMemory, hasEnded } from "../../../agent/commands/command-memory.ts";
+import { type CommandMemory, createCommandMemory } from "../../../agent/commands/command-memory.ts";
 import { CommandDispatcher } from "../../../agent/commands/dispatcher.ts";
 import { defaultHostWatchTuning, HostWatch } from "../../../agent/inventory/host-watch.ts";
 import { Inventory } from "../../../agent/inventory/inventory.ts";
+import { createVolatileJournal, type Journal } from "../../../agent/journal/journal.ts";
+import { hasEnded } from "../../../agent/journal/journal-state.ts";
 import type { Command, CommandUpdate } from "../../../shared/gen/link/meridian/agent/v1/agent_service.ts";
 import { silentLogger } from "../../../shared/log.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { FakeParallels } from "./fake-parallels.ts";
 
+export interface EarlierRun {
+  readonly clock?: FakeClock;
+  readonly parallels?: FakeParallels;
+  readonly journal?: Journal;
+}
+
 export class CommandBench {
-  readonly clock = new FakeClock();
-  readonly parallels = new FakeParallels();
+  readonly clock: FakeClock;
+  readonly parallels: FakeParallels;
   readonly inventory = new Inventory();
-  readonly memory: CommandMemory = createCommandMemory();
+  readonly memory: CommandMemory;
   readonly updates: CommandUpdate[] = [];
   readonly watch: HostWatch;
   readonly dispatcher: CommandDispatcher;
@@ -21,7 +29,11 @@ export class CommandBench {
   readonly openPorts = new Set<string>();
   parallelCreates = 2;
 
-  constructor() {
+  /** @param earlier what an earlier run of the agent has left. */
+  constructor(earlier: EarlierRun = {}) {
+    this.clock = earlier.clock ?? new FakeClock();
+    this.parallels = earlier.parallels ?? new FakeParallels();
+    this.memory = createCommandMemory(earlier.journal ?? createVolatileJournal());
     this.watch = new HostWatch({
       parallels: this.parallels,
       inventory: this.inventory,
@@ -42,6 +54,7 @@ export class CommandBench {
       log: silentLogger,
       tuning: defaultCommandTuning,
       parallelCreates: () => this.parallelCreates,
+      onAccept: () => undefined,
       report: (update) => this.updates.push(update),
       onCallFailed: () => undefined,
     });

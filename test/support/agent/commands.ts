@@ -19,6 +19,7 @@ export function commandOf(action: Action | undefined, fields: Partial<Command> =
     silenceLimitMs: 60_000,
     hostVmName: poolVmName,
     hostVmId: "",
+    leaseMs: 0,
     action,
     ...fields,
   };

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { ParallelsError } from "../../../../agent/parallels/api.ts";
 import { CommandUpdate_State, Failure_Suspect } from "../../../../shared/gen/link/meridian/agent/v1/agent_service.ts";
 import { CommandBench } from "../../../support/agent/command-bench.ts";
 import { commandOf, createByClone, createFromCatalog, poolVmName } from "../../../support/agent/commands.ts";
@@ -32,12 +33,12 @@ describe("create", () => {
       assert.equal(bench.parallels.countCalls("configureVm"), 0);
     });
 
-    it("finds what an earlier try has made and makes no second one", async () => {
+    it("makes a copy anew that nobody knows to be finished, since it may have its source's MAC address", async () => {
       bench.parallels.addVm({ name: "golden" });
-      bench.parallels.addVm({ name: poolVmName });
+      const remains = bench.parallels.addVm({ name: poolVmName });
       const end = await bench.run(commandOf(createByClone("golden")));
       assert.equal(end.state, STATE_SUCCEEDED);
-      assert.equal(bench.parallels.countCalls("cloneVm"), 0);
+      assert.notEqual(end.vm?.id, remains.id);
       assert.equal(bench.parallels.vms.size, 2);
     });
 
@@ -70,19 +71,22 @@ describe("create", () => {
       assert.equal(end.failure.suspect, Failure_Suspect.SUSPECT_HOST);
     });
 
-    it("takes a clone that timed out and worked all the same for done", async () => {
+    it("makes a copy anew that was finished after its call had timed out", async () => {
       bench.parallels.addVm({ name: "golden" });
-      let isFirst = true;
-      const timeOut = failing("timed-out", (call) => call.method === "cloneVm");
-      bench.parallels.interfere = (call, signal) => {
-        if (call.method === "cloneVm" && isFirst)
-          bench.clock.after(20_000, () => bench.parallels.addVm({ name: poolVmName }));
-        if (call.method === "cloneVm") isFirst = false;
-        return timeOut(call, signal);
+      let late = "";
+      bench.parallels.interfere = (call) => {
+        if (call.method !== "cloneVm" || late !== "") return;
+        late = "awaited";
+        bench.clock.after(20_000, () => {
+          late = bench.parallels.addVm({ name: poolVmName }).id;
+        });
+        throw new ParallelsError("timed-out", "no answer in time");
       };
       const end = await bench.run(commandOf(createByClone("golden")));
       assert.equal(end.state, STATE_SUCCEEDED);
-      assert.equal(bench.parallels.countCalls("cloneVm"), 1);
+      assert.equal(bench.parallels.countCalls("cloneVm"), 2);
+      assert.notEqual(end.vm?.id, late);
+      assert.equal(bench.parallels.vms.size, 2);
     });
 
     it("removes what was half made when it fails", async () => {
@@ -263,6 +267,19 @@ describe("create", () => {
       bench.parallels.moveJob(jobId, { state: "succeeded" });
       assert.equal((await bench.finish(create)).state, STATE_SUCCEEDED);
       assert.equal(bench.parallels.begun.length, 0);
+    });
+
+    it("finds what an earlier try has made, waits for the end of its job, and makes no second one", async () => {
+      const create = command();
+      bench.parallels.addVm({ name: poolVmName });
+      bench.parallels.moveJob(`meridian-${create.id}`, { step: "register" });
+      bench.dispatcher.handle(create);
+      await bench.clock.advance(20_000);
+      assert.equal(bench.endOf(create), undefined);
+      bench.parallels.moveJob(`meridian-${create.id}`, { state: "succeeded" });
+      assert.equal((await bench.finish(create)).state, STATE_SUCCEEDED);
+      assert.deepEqual(bench.parallels.begun, []);
+      assert.equal(bench.parallels.vms.size, 1);
     });
 
     it("takes the VM of a forgotten job when it is there", async () => {

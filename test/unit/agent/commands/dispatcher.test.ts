@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { unsettledMax } from "../../../../agent/commands/command-check.ts";
-import { createCommandMemory } from "../../../../agent/commands/command-memory.ts";
 import { failureKindOf } from "../../../../agent/commands/failure.ts";
 import type { Action } from "../../../../agent/commands/perform.ts";
 import type { ParallelsErrorKind } from "../../../../agent/parallels/api.ts";
@@ -26,9 +25,7 @@ describe("the dispatcher", () => {
   it("accepts at once, reports the steps, and ends with the VM as it is", async () => {
     bench.parallels.addVm({ name: poolVmName });
     const command = commandOf(start);
-    bench.dispatcher.handle(command);
-    assert.equal(bench.updatesOf(command)[0]?.state, STATE_ACCEPTED);
-    await bench.finish(command);
+    await bench.run(command);
     assert.deepEqual(
       bench.updatesOf(command).map((update) => update.state),
       [STATE_ACCEPTED, STATE_RUNNING, STATE_SUCCEEDED],
@@ -273,49 +270,4 @@ describe("the dispatcher", () => {
       assert.equal(end.vm?.name, poolVmName);
     });
   }
-});
-
-describe("the command memory", () => {
-  it("forgets the oldest of the commands that are settled, and none that is not", () => {
-    const memory = createCommandMemory({ settledMax: 2, generationsMax: 2 });
-    const updates = ["a", "b", "c", "d"].map((commandId) => ({
-      commandId,
-      vmUid: "",
-      state: STATE_SUCCEEDED,
-      progress: undefined,
-      failure: undefined,
-      vm: undefined,
-      exec: undefined,
-    }));
-    for (const update of updates) memory.record(update);
-    for (const commandId of ["a", "b", "c"]) memory.acknowledge(commandId);
-    assert.equal(memory.find("a"), undefined);
-    assert.equal(memory.find("b")?.commandId, "b");
-    assert.deepEqual(
-      memory.unsettled().map((update) => update.commandId),
-      ["d"],
-    );
-  });
-
-  it("does not settle a command that has not ended", () => {
-    const memory = createCommandMemory();
-    memory.record({
-      commandId: "a",
-      vmUid: "",
-      state: STATE_ACCEPTED,
-      progress: undefined,
-      failure: undefined,
-      vm: undefined,
-      exec: undefined,
-    });
-    memory.acknowledge("a");
-    assert.equal(memory.unsettled().length, 1);
-  });
-
-  it("remembers the highest generation of a VM", () => {
-    const memory = createCommandMemory();
-    memory.noteGeneration("vm", 3);
-    memory.noteGeneration("vm", 2);
-    assert.equal(memory.generationOf("vm"), 3);
-  });
 });

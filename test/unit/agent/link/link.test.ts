@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { ChannelCredentials } from "@grpc/grpc-js";
 import { createGrpcTransport } from "../../../../agent/link/grpc-transport.ts";
 import { defaultLinkTuning, Link } from "../../../../agent/link/link.ts";
-import type { LinkSource } from "../../../../agent/link/link-source.ts";
+import type { LinkSource, SessionRefusal } from "../../../../agent/link/link-source.ts";
 import { systemClock } from "../../../../shared/clock.ts";
 import {
   type CommandUpdate,
@@ -10,6 +10,7 @@ import {
   Heartbeat,
   Hello,
   Inventory,
+  type Leases,
 } from "../../../../shared/gen/link/meridian/agent/v1/agent_service.ts";
 import { silentLogger } from "../../../../shared/log.ts";
 import { commandOf } from "../../../support/agent/commands.ts";
@@ -33,6 +34,7 @@ class NotingSource implements LinkSource {
   readonly acknowledged: string[] = [];
   openCommands: CommandUpdate[] = [];
   changes = 0;
+  refusal: SessionRefusal | undefined;
   #sequence = 0;
 
   hello = (): Hello => Hello.create({ hostId: "mac-01", protocolVersion: 1, commands: this.openCommands });
@@ -42,7 +44,11 @@ class NotingSource implements LinkSource {
     this.changes = 0;
     return Inventory.create({ sequence: ++this.#sequence });
   };
-  onWelcome = ({ epoch }: { readonly epoch: number }): number => this.heard.push(`welcome ${epoch}`);
+  onWelcome = ({ epoch }: { readonly epoch: number }): SessionRefusal | undefined => {
+    this.heard.push(`welcome ${epoch}`);
+    return this.refusal;
+  };
+  onLeases = ({ leases }: Leases): number => this.heard.push(`leases ${leases.length}`);
   onSettings = (): undefined => undefined;
   onCommand = ({ id }: { readonly id: string }): number => this.heard.push(`command ${id}`);
   onCancel = (commandId: string): number => this.heard.push(`cancel ${commandId}`);
