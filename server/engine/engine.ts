@@ -11,7 +11,7 @@ import type { Logger } from "../../shared/log.ts";
 import { applyEvent } from "../apply/apply-event.ts";
 import { planDrain } from "../planners/drain.ts";
 import { planVmStep } from "../planners/lifecycle.ts";
-import { planPlacement } from "../planners/waiting.ts";
+import { PlacementPlanner } from "../planners/waiting.ts";
 import type { DurableBatch } from "../pool/changes.ts";
 import type { EventReply, PoolEvent } from "../pool/events.ts";
 import { heartbeatPeriodMs, startGraceMs } from "../pool/limits.ts";
@@ -54,6 +54,7 @@ export class Engine implements EngineApi {
   private readonly log: Logger;
   private readonly time: PoolTime;
   private readonly changeLog: ChangeLog;
+  private readonly placement: PlacementPlanner;
   private readonly listeners = new Set<(batch: DurableBatch) => void>();
   /** In the order of their revisions. */
   private waiters: Waiter[] = [];
@@ -76,6 +77,7 @@ export class Engine implements EngineApi {
     this.log = log;
     this.pool = pool;
     this.time = time;
+    this.placement = new PlacementPlanner(pool);
     this.changeLog = new ChangeLog(pool.revision);
     const ended = Promise.withResolvers<void>();
     this.ended = ended.promise;
@@ -256,7 +258,7 @@ export class Engine implements EngineApi {
         const decision = vm === undefined ? undefined : planVmStep(vm, nowMs);
         if (decision !== undefined) applyEvent(this.pool, decision, nowMs);
       }
-      const placement = planPlacement(this.pool);
+      const placement = this.placement.next();
       if (placement === undefined) return;
       if (budget === 0) return this.planRest();
       budget -= 1;

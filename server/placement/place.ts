@@ -6,24 +6,32 @@ import type { PoolView } from "../pool/view.ts";
 import { candidateOf, refusingFilter } from "./filters.ts";
 import { type ScoredVm, scoreOf } from "./scores.ts";
 
+/** A host that passes all filters, and its score for a VM. */
+export interface RankedHost {
+  readonly host: HostId;
+  readonly score: number;
+}
+
 /**
  * The host with the highest score among those that pass all filters, ties going to the lowest id; nothing if there is none.
- * @param among the hosts to look at.
+ * @param among the hosts to look at: a few, or all of them for a single answer; a `HostRanking` answers many.
  */
 export function chooseHost(
   view: PoolView,
   vm: ScoredVm,
   { shape, among }: { readonly shape: Shape; readonly among: Iterable<HostRecord> },
 ): HostId | undefined {
-  let best: HostId | undefined;
-  let bestScore = Number.NEGATIVE_INFINITY;
+  let best: RankedHost | undefined;
   for (const host of among) {
     const candidate = candidateOf(view, host);
     if (refusingFilter(candidate, shape) !== undefined) continue;
-    const score = scoreOf(candidate, vm, view);
-    if (score < bestScore || (score === bestScore && best !== undefined && host.id > best)) continue;
-    best = host.id;
-    bestScore = score;
+    const ranked = { host: host.id, score: scoreOf(candidate, vm, view) };
+    if (best === undefined || isBetter(ranked, best)) best = ranked;
   }
-  return best;
+  return best?.host;
+}
+
+/** Whether `a` is taken rather than `b`: by score, and by id where scores are equal, so that an answer can be repeated. */
+export function isBetter(a: RankedHost, b: RankedHost): boolean {
+  return a.score === b.score ? a.host < b.host : a.score > b.score;
 }

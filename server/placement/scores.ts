@@ -1,7 +1,7 @@
 /** The scores: each a named term between 0 and 1, and its weight. Only hosts that pass all filters are scored. */
 import { type Labels, labelOf, matchesLabel } from "../pool/labels.ts";
 import type { HostLedger } from "../pool/ledger.ts";
-import { imageKey } from "../pool/shape.ts";
+import { imageKey, type Shape } from "../pool/shape.ts";
 import type { PoolView } from "../pool/view.ts";
 import type { Resources, VmFailure, VmImage, VmSpec } from "../pool/vm.ts";
 import type { ScoreTerm } from "./explanation.ts";
@@ -55,6 +55,16 @@ export function scoreOf(candidate: Candidate, vm: ScoredVm, view: PoolView): num
 /** Every term by itself, for explanations. */
 export function scoreTerms(candidate: Candidate, vm: ScoredVm, view: PoolView): readonly ScoreTerm[] {
   return scores.map(({ name, weight, value }) => ({ name, weight, value: value(candidate, vm, view) }));
+}
+
+/**
+ * Equal for VMs that every host scores alike, but for the host that failed one of them: all that the terms above look at and
+ * the shape does not say. A term that looks at more of a VM adds it here.
+ */
+export function rankingKey({ spec }: ScoredVm, shape: Shape): string {
+  const { preferred, strategy, spreadKey } = spec.placement;
+  const spread = spreadKey === undefined ? [] : [spreadKey, labelOf(spec.labels, spreadKey)];
+  return `${JSON.stringify([strategy, preferred, spread])} ${shape.key}`;
 }
 
 /** Whether the host needs no pull for the VM. */

@@ -7,6 +7,12 @@ import type { HostId, VmId } from "../../shared/ids.ts";
 import { OrderedHeap } from "./ordered-heap.ts";
 import type { Shape } from "./shape.ts";
 
+/**
+ * How many changed hosts a parked group remembers. They are looked at one by one for each of its VMs: with more of them, as
+ * when many hosts come back at once, it is better looked at as a group that was never parked.
+ */
+const changedHostsMax = 64;
+
 export interface WaitingVm {
   readonly id: VmId;
   /** Higher goes first. */
@@ -65,6 +71,10 @@ export class WaitingQueue {
     for (const group of this.groups.values()) {
       if (!group.isParked || (group.shape.host !== undefined && group.shape.host !== host)) continue;
       group.changedHosts.add(host);
+      if (group.changedHosts.size > changedHostsMax) {
+        group.isParked = false;
+        group.changedHosts.clear();
+      }
       this.awaken(group);
     }
   }
