@@ -1,6 +1,9 @@
 #!/usr/bin/env node
 // Starts Meridian: the sources as they are in a checkout, the compiled program in an installed package.
 import { existsSync } from "node:fs";
+import * as nodeModule from "node:module";
+import { homedir } from "node:os";
+import { join } from "node:path";
 
 const major = Number(process.versions.node.split(".")[0]);
 if (major < 24) {
@@ -10,6 +13,10 @@ if (major < 24) {
   );
   process.exit(1);
 }
+// A start is mostly compiling; in a folder of the user's own, since others could write into a shared one.
+const cacheHome = process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
+nodeModule.enableCompileCache(join(cacheHome, "meridian", "compiled"));
+
 const compiled = new URL("../dist/cli/main.js", import.meta.url);
 const source = new URL("../cli/main.ts", import.meta.url);
 // The sources win where both are, so that a checkout never runs an old build.

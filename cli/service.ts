@@ -1,4 +1,5 @@
 /** What `server` and `agent` have in common: flags, plain text on this machine only, and an end in order. */
+import { flushCompileCache } from "node:module";
 import { Option } from "@commander-js/extra-typings";
 import { sleep } from "../shared/clock.ts";
 import { logLevels } from "../shared/log.ts";
@@ -29,6 +30,8 @@ const closingMaxMs = 30_000;
 /** Returns when the service has ended: after the first SIGINT or SIGTERM, in order. A second signal ends the process. */
 export async function serveUntilInterrupted(terminal: Terminal, service: Service): Promise<void> {
   const { interrupted, clock } = terminal;
+  // All is loaded by now; a service that is killed could not keep what was compiled for the next start.
+  flushCompileCache();
   const asked = Promise.withResolvers<void>();
   const onInterrupt = (): void => asked.resolve();
   interrupted.addEventListener("abort", onInterrupt, { once: true });
