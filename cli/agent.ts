@@ -1,7 +1,9 @@
 /** `meridian agent`: brings this Mac into a pool, until it is told to stop. VMs run on without it. */
 import { randomInt } from "node:crypto";
-import { hostname } from "node:os";
+import { homedir, hostname } from "node:os";
+import { join } from "node:path";
 import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import type { Journal, JournalOptions } from "../agent/journal/journal.ts";
 import type { Credentials } from "../agent/parallels/credentials.ts";
 import { hostIdPattern } from "../shared/ids.ts";
 import { createLogger } from "../shared/log.ts";
@@ -44,6 +46,10 @@ export function registerAgent(program: Program, terminal: Terminal): void {
     .addOption(
       new Option("--label <key=value>", "a fact about this Mac to select by; may be repeated").argParser(collectLabel),
     )
+    .option(
+      "--data-dir <dir>",
+      "where the agent remembers what it was told; one agent each (default: in the user's own folder for such things, by host)",
+    )
     .option("--parallels-url <url>", "the local Parallels Desktop API", defaultParallelsUrl)
     .option("--parallels-api-key <key>", "for that API; better in MERIDIAN_PARALLELS_API_KEY")
     .option("--parallels-username <name>", "or a user of that API")
@@ -56,7 +62,7 @@ export function registerAgent(program: Program, terminal: Terminal): void {
     .addHelpText(
       "after",
       examples(
-        "agent --insecure --server 127.0.0.1:7071 --host mac-1 --label disk=ssd",
+        "agent --insecure --server 127.0.0.1:7071 --host mac-1 --label disk=ssd --data-dir ~/meridian-agent",
         "agent --config /etc/meridian/agent.json",
       ),
     );
@@ -77,6 +83,8 @@ export function registerAgent(program: Program, terminal: Terminal): void {
       import("../agent/parallels/http-api.ts"),
     ]);
     const log = createLogger("meridian-agent", { level: flags.logLevel });
+    const dataDir = flags.dataDir ?? defaultDataDir(hostId, terminal);
+    const journal = await openAgentJournal(dataDir, { clock: terminal.clock, log });
     const parallels = createHttpParallelsApi({
       baseUrl: flags.parallelsUrl,
       credentials,
@@ -88,6 +96,7 @@ export function registerAgent(program: Program, terminal: Terminal): void {
       servers: servers.map(formatAddress),
       hostId,
       parallels,
+      journal,
       log,
       agentVersion: readVersion(),
       clock: terminal.clock,
@@ -100,6 +109,35 @@ export function registerAgent(program: Program, terminal: Terminal): void {
       throw new Failure(`the server refused ${hostId}`, { exitCode: exitCodes.denied, hint: "The log says why." });
     }
   });
+}
+
+/** Each host has its own, so that a Mac that is renamed, or simulated beside others, finds no other's memory. */
+function defaultDataDir(hostId: string, terminal: Terminal): string {
+  const state =
+    process.platform === "darwin"
+      ? join(homedir(), "Library", "Application Support")
+      : (terminal.environment["XDG_STATE_HOME"] ?? join(homedir(), ".local", "state"));
+  return join(state, "meridian-agent", hostId);
+}
+
+async function openAgentJournal(dataDir: string, options: JournalOptions): Promise<Journal> {
+  const [{ openJournal }, { openJournalFile }, { JournalRefused }] = await Promise.all([
+    import("../agent/journal/journal.ts"),
+    import("../agent/journal/journal-file.ts"),
+    import("../agent/journal/journal-errors.ts"),
+  ]);
+  try {
+    const storage = await openJournalFile(dataDir);
+    return await openJournal(storage, options).catch(async (error: unknown) => {
+      await storage.close();
+      throw error;
+    });
+  } catch (error) {
+    if (error instanceof JournalRefused) {
+      throw new Failure(error.message, { exitCode: exitCodes.failed, hint: error.hint });
+    }
+    throw error;
+  }
 }
 
 function credentialsOf(flags: {

@@ -42,7 +42,7 @@ class JournalFile implements JournalStorage {
       try {
         const { size } = await handle.stat();
         if (size > bytesMax)
-          throw new JournalRefused(`${this.#path} is no journal: it has ${size} bytes. Move it away.`);
+          throw new JournalRefused(`${this.#path} has ${size} bytes: it is no journal`, "Move it away.");
         return await handle.readFile();
       } finally {
         await handle.close();
@@ -99,7 +99,7 @@ async function prepareDirectory(dataDir: string): Promise<void> {
     if ((await mkdir(dataDir, { recursive: true, mode: 0o700 })) !== undefined) await chmod(dataDir, 0o700);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw new JournalRefused(`The data directory ${dataDir} cannot be made: ${why}. Name another with --data-dir.`);
+    throw new JournalRefused(`the data directory ${dataDir} cannot be made: ${why}`, "Name another with --data-dir.");
   }
 }
 

@@ -42,7 +42,7 @@ export async function takeOwnership(dataDir: string): Promise<() => Promise<void
   } finally {
     await rm(draft, { force: true });
   }
-  throw new JournalRefused(`Other agents take and leave the data directory ${dataDir} all the time: stop them.`);
+  throw new JournalRefused(`other agents take and leave the data directory ${dataDir} all the time`, "Stop them.");
 }
 
 /** Makes the next number; nothing when somebody else was faster. */
@@ -51,7 +51,8 @@ async function tryNext(dataDir: string, draft: string): Promise<string | undefin
   const present = highest === 0 ? undefined : await readOwner(ownerPath(dataDir, highest));
   if (present !== undefined && (await isAlive(present))) {
     throw new JournalRefused(
-      `Another agent (process ${present.pid}) has the data directory ${dataDir}: stop that one, or name another directory with --data-dir.`,
+      `another agent (process ${present.pid}) has the data directory ${dataDir}`,
+      "Stop that one, or name another directory with --data-dir.",
     );
   }
   const path = ownerPath(dataDir, highest + 1);

@@ -85,9 +85,7 @@ export class Journal {
   }
 
   #startWriting(storage: JournalStorage): void {
-    this.#writing ??= this.#writeAll(storage).finally(() => {
-      this.#writing = undefined;
-    });
+    this.#writing ??= this.#writeAll(storage);
   }
 
   async #writeAll(storage: JournalStorage): Promise<void> {
@@ -105,6 +103,8 @@ export class Journal {
         for (const { written } of batch) written.reject(new JournalFailed(error));
       }
     }
+    // In the same turn in which the queue was found empty, so that nobody queues behind a loop that has ended.
+    this.#writing = undefined;
   }
 
   async #writeBatch(storage: JournalStorage, batch: readonly Waiting[]): Promise<void> {
@@ -183,7 +183,8 @@ async function restore(found: {
   switch (decoded.kind) {
     case "newer":
       throw new JournalRefused(
-        `The journal was written by a newer agent (format ${decoded.version}): update this one, or name another data directory.`,
+        `the journal was written by a newer agent (format ${decoded.version})`,
+        "Update this agent, or name another directory with --data-dir.",
       );
     case "damaged": {
       const file = await storage.setAside();

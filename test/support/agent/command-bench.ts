@@ -15,6 +15,7 @@ export interface EarlierRun {
   readonly clock?: FakeClock;
   readonly parallels?: FakeParallels;
   readonly journal?: Journal;
+  readonly onAccept?: (command: Command) => void;
 }
 
 export class CommandBench {
@@ -54,7 +55,7 @@ export class CommandBench {
       log: silentLogger,
       tuning: defaultCommandTuning,
       parallelCreates: () => this.parallelCreates,
-      onAccept: () => undefined,
+      onAccept: earlier.onAccept ?? (() => undefined),
       report: (update) => this.updates.push(update),
       onCallFailed: () => undefined,
     });

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { type Agent, startAgent } from "../../../agent/agent.ts";
+import { type Agent, type AgentOptions, startAgent } from "../../../agent/agent.ts";
 import { CommandUpdate_State } from "../../../shared/gen/link/meridian/agent/v1/agent_service.ts";
 import { silentLogger } from "../../../shared/log.ts";
-import { commandOf, createByClone, poolVmName } from "../../support/agent/commands.ts";
+import { commandOf, createByClone, poolVmName, poolVmUid } from "../../support/agent/commands.ts";
 import { FakeParallels, failing, hang } from "../../support/agent/fake-parallels.ts";
 import { type ScriptedServer, type ScriptedStream, startScriptedServer } from "../../support/agent/scripted-server.ts";
+import { SimulatedDisk } from "../../support/agent/simulated-disk.ts";
 import { until } from "../../support/agent/wait.ts";
 
 const { STATE_ACCEPTED, STATE_SUCCEEDED } = CommandUpdate_State;
@@ -24,8 +25,9 @@ describe("the agent, against a server over real gRPC", () => {
     server.close();
   });
 
-  function start(): Agent {
+  function start(options: Partial<AgentOptions> = {}): Agent {
     agent = startAgent({
+      ...options,
       servers: [server.address],
       hostId: "mac-01",
       parallels,
@@ -182,6 +184,38 @@ describe("the agent, against a server over real gRPC", () => {
     second.command(command);
     await until(() => second.updatesOf(command.id).length > 0, "an answer");
     assert.equal(second.updatesOf(command.id)[0]?.failure?.reason, "StaleEpoch");
+  });
+
+  it("leaves a server that knows less than one did before, and obeys one that knows more", async () => {
+    const disk = new SimulatedDisk();
+    const earlier = await disk.journal();
+    await earlier.write({ kind: "epoch", epoch: 3 });
+    parallels.addVm({ name: poolVmName });
+    start({ journal: await disk.journal() });
+    for (const epoch of [1, 2]) {
+      const stale = await connected(epoch);
+      const command = commandOf({ $case: "start", start: { readiness: undefined } }, { epoch: 9 });
+      stale.command(command);
+      await until(() => stale.payloads("goodbye").length === 1, "a goodbye");
+      assert.equal(stale.payloads("goodbye")[0]?.goodbye.reason, "StaleServer");
+      assert.deepEqual(stale.updatesOf(command.id), []);
+    }
+    const good = await connected(3);
+    await until(() => good.payloads("heartbeat").length > 0, "an open session");
+    assert.equal(parallels.countCalls("changeState"), 0);
+  });
+
+  it("ends a VM whose lease ran out while no server is there", async () => {
+    parallels.addVm({ name: poolVmName, state: "running" });
+    parallels.addVm({ name: "by-hand", state: "running" });
+    start();
+    const stream = await connected();
+    const lease = { vmUid: poolVmUid, hostVmName: poolVmName, leaseMs: 300, generation: 1 };
+    stream.say({ $case: "leases", leases: { whole: true, leases: [lease] } });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    server.close();
+    await until(() => parallels.vmNamed(poolVmName) === undefined, "the end of the VM");
+    assert.equal(parallels.vms.size, 1);
   });
 
   it("does not claim that a Mac is empty which it could not list, and says what is wrong", async () => {
