@@ -1,53 +1,62 @@
 /** Answers "why is it waiting, or why there", for a VM that exists and for one that does not. */
 import type { HostId } from "../../shared/ids.ts";
+import type { HostRecord } from "../pool/host.ts";
 import { resolveResources } from "../pool/image.ts";
 import { type Shape, shapeOf } from "../pool/shape.ts";
 import type { PoolView } from "../pool/view.ts";
 import type { VmImage, VmRecord, VmSpec } from "../pool/vm.ts";
-import { isBefore } from "../pool/waiting-queue.ts";
-import { type HostVerdict, type PlacementExplanation, type RefusalCount, verdictsMax } from "./explanation.ts";
-import { candidateOf, filters, refusingFilter } from "./filters.ts";
-import { type ScoredVm, scoreTerms } from "./scores.ts";
+import { type HostVerdict, type PlacementExplanation, verdictsMax } from "./explanation.ts";
+import { candidateOf, refusalOn, refusingFilter } from "./filters.ts";
+import { isBetter, type RankedHost } from "./place.ts";
+import { countRefusals, type RefusalCounts } from "./refusal-counts.ts";
+import { type ScoredVm, scoreOf, scoreTerms } from "./scores.ts";
 
 export function explainVm(view: PoolView, vm: VmRecord, nowMs: number): PlacementExplanation {
-  const shape = shapeOf(vm);
-  const { verdicts, refusalCounts } = judge(view, vm, shape);
-  const queueLength = view.waiting.size;
-  if (!view.waiting.has(vm.id)) {
+  const verdicts = judge(view, vm, shapeOf(vm));
+  const counts = countRefusals(view, shapeOf(vm));
+  const answer = { refusalCounts: counts.byFilter, verdicts, queueLength: view.waiting.size };
+  const queuePosition = view.queuePosition(vm.id);
+  if (queuePosition === 0) {
     const summary =
       vm.host === undefined ? `it is ${vm.state} and has no host` : `it stands on hosts/${vm.host} and is ${vm.state}`;
-    return {
-      summary,
-      refusalCounts,
-      verdicts,
-      queuePosition: 0,
-      queueLength,
-      ...(vm.host === undefined ? {} : { host: vm.host }),
-    };
+    return { ...answer, summary, queuePosition, ...(vm.host === undefined ? {} : { host: vm.host }) };
   }
-  const queuePosition = positionOf(view, vm);
-  const place = `${ordinal(queuePosition)} of ${queueLength} in the queue`;
-  const summary = `waiting ${describeSpan(nowMs - vm.createTimeMs)}, ${place}: ${reasonToWait(view, vm, { counts: refusalCounts, nowMs })}`;
-  return { summary, refusalCounts, verdicts, queuePosition, queueLength, ...bestHost(verdicts) };
+  const place = `${ordinal(queuePosition)} of ${answer.queueLength} in the queue`;
+  const summary = `waiting ${describeSpan(nowMs - vm.createTimeMs)}, ${place}: ${reasonToWait(view, vm, { counts, nowMs })}`;
+  return { ...answer, summary, queuePosition, ...bestHost(verdicts) };
 }
 
 /** @param image what the spec resolves to. */
 export function planVm(view: PoolView, spec: VmSpec, image: VmImage): PlacementExplanation {
   const resources = resolveResources(spec, image);
   const vm = { spec, image, resources };
-  const { verdicts, refusalCounts } = judge(view, vm, shapeOf(vm));
+  const verdicts = judge(view, vm, shapeOf(vm));
+  const counts = countRefusals(view, shapeOf(vm));
   const best = bestHost(verdicts);
   const summary =
     best.host === undefined
-      ? `it would wait: ${joinCounts(refusalCounts)}`
+      ? `it would wait: ${describeRefusals(view, counts)}`
       : `it would be placed on hosts/${best.host} now`;
-  return { summary, refusalCounts, verdicts, queuePosition: 0, queueLength: view.waiting.size, ...best };
+  return {
+    summary,
+    refusalCounts: counts.byFilter,
+    verdicts,
+    queuePosition: 0,
+    queueLength: view.waiting.size,
+    ...best,
+  };
 }
 
-/** Why a VM waits, in one sentence that a CI log can show. Cheap: VMs of one shape share the answer. */
+/**
+ * Why a VM waits, in one sentence that a CI log can show. It costs no look at the hosts unless one of them has moved, and a
+ * record that is told of after its VM has found a host costs none at all.
+ */
 export function waitingSentence(view: PoolView, vm: VmRecord, nowMs: number): string {
+  const queuePosition = view.queuePosition(vm.id);
+  if (queuePosition === 0) return `no longer waiting: it is ${view.vms.get(vm.id)?.state ?? "gone"} by now`;
   const counts = countRefusals(view, shapeOf(vm));
-  return `waiting ${describeSpan(nowMs - vm.createTimeMs)}: ${reasonToWait(view, vm, { counts, nowMs })}`;
+  const span = describeSpan(nowMs - vm.createTimeMs);
+  return `waiting ${span}, ${ordinal(queuePosition)} in the queue: ${reasonToWait(view, vm, { counts, nowMs })}`;
 }
 
 /** "3 min", "45 s", "a moment". */
@@ -62,58 +71,41 @@ export function describeSpan(spanMs: number): string {
 function reasonToWait(
   view: PoolView,
   vm: VmRecord,
-  { counts, nowMs }: { readonly counts: readonly RefusalCount[]; readonly nowMs: number },
+  { counts, nowMs }: { readonly counts: RefusalCounts; readonly nowMs: number },
 ): string {
   if (vm.retryAtMs !== undefined && vm.retryAtMs > nowMs) {
     return `it is placed again in ${describeSpan(vm.retryAtMs - nowMs)}, since ${vm.message || "a host refused it"}`;
   }
   // Between two decisions: it, or one that goes before it, is about to be placed.
-  const refusing = counts.reduce((sum, { hosts }) => sum + hosts, 0);
-  return refusing < view.hosts.size ? "a host has room, and is about to be chosen" : joinCounts(counts);
+  return counts.hosts < view.hosts.size ? "a host has room, and is about to be chosen" : describeRefusals(view, counts);
 }
 
-function judge(
-  view: PoolView,
-  vm: ScoredVm,
-  shape: Shape,
-): { readonly verdicts: readonly HostVerdict[]; readonly refusalCounts: readonly RefusalCount[] } {
-  const verdicts: HostVerdict[] = [];
+/** What is said of each host, the best ones first; words are made only for those that are told. */
+function judge(view: PoolView, vm: ScoredVm, shape: Shape): readonly HostVerdict[] {
+  const fitting: RankedHost[] = [];
+  const refused: HostRecord[] = [];
   for (const host of view.hosts.values()) {
     const candidate = candidateOf(view, host);
-    const filter = refusingFilter(candidate, shape);
-    if (filter !== undefined) {
-      verdicts.push({ host: host.id, fits: false, filter: filter.name, message: filter.explain(candidate, shape) });
-      continue;
-    }
-    const terms = scoreTerms(candidate, vm, view);
-    const score = terms.reduce((sum, { value, weight }) => sum + value * weight, 0);
-    verdicts.push({ host: host.id, fits: true, score, terms });
+    if (refusingFilter(candidate, shape) !== undefined) refused.push(host);
+    else fitting.push({ host: host.id, score: scoreOf(candidate, vm, view) });
   }
-  verdicts.sort(compareVerdicts);
-  return { verdicts: verdicts.slice(0, verdictsMax), refusalCounts: countRefusals(view, shape) };
-}
-
-/** How many hosts refuse the shape, by filter; the most frequent first. */
-function countRefusals(view: PoolView, shape: Shape): readonly RefusalCount[] {
-  const counts = new Map<string, number>();
-  for (const host of view.hosts.values()) {
-    const filter = refusingFilter(candidateOf(view, host), shape);
-    if (filter !== undefined) counts.set(filter.name, (counts.get(filter.name) ?? 0) + 1);
+  fitting.sort((a, b) => (isBetter(a, b) ? -1 : 1));
+  refused.sort((a, b) => (a.id < b.id ? -1 : 1));
+  const verdicts: HostVerdict[] = fitting.slice(0, verdictsMax).flatMap(({ host: id, score }) => {
+    const host = view.hosts.get(id);
+    return host === undefined
+      ? []
+      : { host: id, fits: true, score, terms: scoreTerms(candidateOf(view, host), vm, view) };
+  });
+  for (const { id } of refused.slice(0, verdictsMax - verdicts.length)) {
+    const refusal = refusalOn(view, id, shape);
+    if (refusal !== undefined) verdicts.push({ host: id, fits: false, ...refusal });
   }
-  return filters
-    .flatMap(({ name, summary }) => {
-      const hosts = counts.get(name) ?? 0;
-      return hosts === 0 ? [] : [{ filter: name, hosts, message: describeCount(hosts, summary) }];
-    })
-    .sort((a, b) => b.hosts - a.hosts);
+  return verdicts;
 }
 
-function describeCount(hosts: number, [one, many]: readonly [string, string]): string {
-  return hosts === 1 ? `1 host ${one}` : `${hosts} hosts ${many}`;
-}
-
-function joinCounts(counts: readonly RefusalCount[]): string {
-  return counts.length === 0 ? "no host has joined the pool" : counts.map(({ message }) => message).join(", ");
+function describeRefusals(view: PoolView, counts: RefusalCounts): string {
+  return view.hosts.size === 0 ? "no host has joined the pool" : counts.sentence;
 }
 
 function bestHost(verdicts: readonly HostVerdict[]): { readonly host?: HostId } {
@@ -121,25 +113,7 @@ function bestHost(verdicts: readonly HostVerdict[]): { readonly host?: HostId } 
   return best?.fits === true ? { host: best.host } : {};
 }
 
-function compareVerdicts(a: HostVerdict, b: HostVerdict): number {
-  if (a.fits !== b.fits) return a.fits ? -1 : 1;
-  if (a.fits && b.fits && a.score !== b.score) return b.score - a.score;
-  return a.host < b.host ? -1 : 1;
-}
-
 const ordinalRules = new Intl.PluralRules("en", { type: "ordinal" });
-
-/** From 1. */
-function positionOf(view: PoolView, vm: VmRecord): number {
-  const place = { id: vm.id, priority: vm.spec.priority, createTimeMs: vm.createTimeMs };
-  let ahead = 0;
-  for (const id of view.waiting) {
-    const other = view.vms.get(id);
-    if (other === undefined || id === vm.id) continue;
-    if (isBefore({ id, priority: other.spec.priority, createTimeMs: other.createTimeMs }, place)) ahead += 1;
-  }
-  return ahead + 1;
-}
 
 function ordinal(position: number): string {
   const words = ["first", "second", "third"];

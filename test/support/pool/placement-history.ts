@@ -2,9 +2,13 @@
  * Random histories for placement: VMs that ask for all that filters and scores know of, and hosts that change in all that
  * they see. What else happens to VMs and hosts is as in `random-history.ts`.
  */
+import assert from "node:assert/strict";
 import * as fc from "fast-check";
+import { applyEvent } from "../../../server/apply/apply-event.ts";
+import { planVmStep } from "../../../server/planners/lifecycle.ts";
 import type { PoolEvent, VmUpdate } from "../../../server/pool/events.ts";
 import type { Pool } from "../../../server/pool/pool.ts";
+import { MeridianError } from "../../../shared/errors.ts";
 import { asHostId, asVmId, type HostId } from "../../../shared/ids.ts";
 import { changedInventory, goldenVm, hostConnected, hostFacts, hostUse, hostVm, wholeInventory } from "./hosts.ts";
 import { anyStep, eventOf, macosTemplate, type Step } from "./random-history.ts";
@@ -142,10 +146,30 @@ export const placementSteps: fc.Arbitrary<PlacementStep> = fc.record({
   isPlanned: fc.constantFrom(true, true, true, false),
 });
 
-/** The events of the step now, the passing of time first. */
-export function eventsOf(pool: Pool, { change }: PlacementStep, stepNumber: number): readonly PoolEvent[] {
-  const event = change.kind === "time" ? undefined : eventOfChange(pool, change, stepNumber);
-  return [{ type: "tick" }, ...(event === undefined ? [] : [event])];
+/** Applies the step, after the passing of time; what is refused changes nothing. */
+export function applyStep(
+  pool: Pool,
+  { change }: PlacementStep,
+  { index, timeMs }: { readonly index: number; readonly timeMs: number },
+): void {
+  applyEvent(pool, { type: "tick" }, timeMs);
+  const event = change.kind === "time" ? undefined : eventOfChange(pool, change, index);
+  if (event === undefined) return;
+  try {
+    applyEvent(pool, event, timeMs);
+  } catch (error) {
+    assert.ok(error instanceof MeridianError, String(error));
+  }
+}
+
+/** Gives the VMs that have changed the commands that they need next. */
+export function planSteps(pool: Pool, timeMs: number): void {
+  for (const id of pool.dirtyVms) {
+    pool.dirtyVms.delete(id);
+    const vm = pool.vms.get(id);
+    const decision = vm === undefined ? undefined : planVmStep(vm, timeMs);
+    if (decision !== undefined) applyEvent(pool, decision, timeMs);
+  }
 }
 
 function eventOfChange(

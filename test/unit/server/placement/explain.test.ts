@@ -1,8 +1,16 @@
 import assert from "node:assert/strict";
+import * as fc from "fast-check";
+import { applyEvent } from "../../../../server/apply/apply-event.ts";
 import { waitingSentence } from "../../../../server/placement/explain.ts";
+import { PlacementPlanner } from "../../../../server/planners/waiting.ts";
+import { Pool } from "../../../../server/pool/pool.ts";
+import type { VmRecord } from "../../../../server/pool/vm.ts";
 import { asHostId, asVmId } from "../../../../shared/ids.ts";
+import { CountingPool } from "../../../support/pool/counting-pool.ts";
+import { hostConnected } from "../../../support/pool/hosts.ts";
+import { applyStep, placementSteps, placementTemplates, planSteps } from "../../../support/pool/placement-history.ts";
 import { PoolDriver } from "../../../support/pool/pool-driver.ts";
-import { sized, uidFor, vmSpec } from "../../../support/pool/specs.ts";
+import { sized, templateCreate, uidFor, vmCreate, vmSpec } from "../../../support/pool/specs.ts";
 
 let pool: PoolDriver;
 
@@ -10,6 +18,19 @@ beforeEach(async () => {
   pool = await PoolDriver.open();
 });
 afterEach(() => pool.close());
+
+function sentenceOf(vm: VmRecord): string {
+  return waitingSentence(pool.view(), vm, pool.engine.nowMs());
+}
+
+/** Places what fits, and gives every VM its next command. */
+function settle(view: Pool, timeMs: number): void {
+  const planner = new PlacementPlanner(view);
+  for (let placement = planner.next(); placement !== undefined; placement = planner.next()) {
+    applyEvent(view, placement, timeMs);
+    planSteps(view, timeMs);
+  }
+}
 
 describe("explanations", () => {
   it("say that there is no host, when there is none", async () => {
@@ -25,9 +46,9 @@ describe("explanations", () => {
       await pool.create(`fills-${name}`, { ...sized(12), placement: { host: asHostId(name) } });
     await pool.create("a");
     await pool.advance(180_000);
-    const sentence = "2 hosts have too few CPUs free, 1 host is cordoned";
+    const sentence = "2 hosts have too few CPUs free, 1 is cordoned";
     assert.equal(pool.explain("a").summary, `waiting 3 min, first of 1 in the queue: ${sentence}`);
-    assert.equal(waitingSentence(pool.view(), pool.vm("a"), pool.engine.nowMs()), `waiting 3 min: ${sentence}`);
+    assert.equal(sentenceOf(pool.vm("a")), `waiting 3 min, first in the queue: ${sentence}`);
   });
 
   it("count the place in the queue in words that people say", async () => {
@@ -45,6 +66,54 @@ describe("explanations", () => {
       "23rd",
     ]);
     assert.equal(pool.explain("vm-04").queuePosition, 4);
+  });
+
+  it("say of VMs that wait which is the next", async () => {
+    await pool.addHost("mac-1");
+    await pool.create("holder", sized(12));
+    for (const name of ["a", "b"]) await pool.create(name);
+    assert.equal(sentenceOf(pool.vm("b")), "waiting a moment, second in the queue: 1 host has too few CPUs free");
+  });
+
+  it("say of a record that is older than its VM what has become of that", async () => {
+    await pool.create("a");
+    const waiting = pool.vm("a");
+    await pool.addHost("mac-1");
+    assert.equal(sentenceOf(waiting), "no longer waiting: it is RUNNING by now");
+  });
+
+  it("of thousands that wait look once at each host", () => {
+    const counting = new CountingPool(0);
+    applyEvent(counting, templateCreate("linux"), 1);
+    for (let host = 0; host < 50; host += 1) applyEvent(counting, hostConnected(`mac-${host}`), 1);
+    for (let vm = 0; vm < 2000; vm += 1) applyEvent(counting, vmCreate(`vm-${vm}`, sized(64)), 1);
+    counting.looks = 0;
+    for (const vm of counting.vms.values()) assert.match(waitingSentence(counting, vm, 1), /: 50 hosts are too small$/);
+    assert.equal(counting.looks, 50);
+    applyEvent(counting, hostConnected("mac-50"), 1);
+    for (const vm of counting.vms.values()) assert.match(waitingSentence(counting, vm, 1), /: 51 hosts are too small$/);
+  });
+
+  it("remembered from before are those that would be made now, through any history", () => {
+    fc.assert(
+      fc.property(fc.array(placementSteps, { minLength: 20, maxLength: 60, size: "max" }), (steps) => {
+        const view = new Pool(0);
+        for (const template of placementTemplates) applyEvent(view, template, 1);
+        let timeMs = 1;
+        for (const [index, step] of steps.entries()) {
+          timeMs += step.waitMs;
+          applyStep(view, step, { index, timeMs });
+          if (step.isPlanned) settle(view, timeMs);
+          for (const vm of view.vms.values()) {
+            const sentence = waitingSentence(view, vm, timeMs);
+            // Nothing is remembered of a view that was never asked.
+            const unasked: Pool = Object.create(view);
+            assert.equal(sentence, waitingSentence(unasked, vm, timeMs));
+          }
+        }
+      }),
+      { numRuns: 200 },
+    );
   });
 
   it("put what is urgent first", async () => {

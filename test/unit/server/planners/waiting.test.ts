@@ -2,33 +2,23 @@ import assert from "node:assert/strict";
 import * as fc from "fast-check";
 import { applyEvent } from "../../../../server/apply/apply-event.ts";
 import { chooseHost } from "../../../../server/placement/place.ts";
-import { planVmStep } from "../../../../server/planners/lifecycle.ts";
 import { PlacementPlanner } from "../../../../server/planners/waiting.ts";
 import type { PoolEvent } from "../../../../server/pool/events.ts";
 import { Pool } from "../../../../server/pool/pool.ts";
 import { shapeOf } from "../../../../server/pool/shape.ts";
 import type { VmRecord } from "../../../../server/pool/vm.ts";
 import { isBefore } from "../../../../server/pool/waiting-queue.ts";
-import { MeridianError } from "../../../../shared/errors.ts";
 import { asHostId, asVmId, type HostId } from "../../../../shared/ids.ts";
+import { CountingPool } from "../../../support/pool/counting-pool.ts";
 import { hostConnected } from "../../../support/pool/hosts.ts";
 import {
-  eventsOf,
+  applyStep,
   type PlacementStep,
   placementSteps,
   placementTemplates,
+  planSteps,
 } from "../../../support/pool/placement-history.ts";
 import { sized, templateCreate, vmCreate } from "../../../support/pool/specs.ts";
-
-/** A pool that counts how often somebody looks at a host's ledger. */
-class CountingPool extends Pool {
-  looks = 0;
-
-  override ledger(host: HostId): ReturnType<Pool["ledger"]> {
-    this.looks += 1;
-    return super.ledger(host);
-  }
-}
 
 const nowMs = 1_000_000;
 
@@ -173,21 +163,10 @@ function play(pool: Pool, planner: PlacementPlanner, steps: readonly PlacementSt
   let timeMs = nowMs;
   for (const [index, step] of steps.entries()) {
     timeMs += step.waitMs;
-    for (const event of eventsOf(pool, step, index)) {
-      try {
-        applyEvent(pool, event, timeMs);
-      } catch (error) {
-        assert.ok(error instanceof MeridianError, String(error));
-      }
-    }
+    applyStep(pool, step, { index, timeMs });
     if (!step.isPlanned) continue;
     while (pool.dirtyVms.size > 0) {
-      for (const id of pool.dirtyVms) {
-        pool.dirtyVms.delete(id);
-        const vm = pool.vms.get(id);
-        const decision = vm === undefined ? undefined : planVmStep(vm, timeMs);
-        if (decision !== undefined) applyEvent(pool, decision, timeMs);
-      }
+      planSteps(pool, timeMs);
       placeAll(pool, planner, timeMs);
     }
     placeAll(pool, planner, timeMs);
