@@ -61,9 +61,11 @@ export function buildProgram(terminal: Terminal): Program {
   return program;
 }
 
-/** The verbs of a tree of commands. */
+/** The verbs of a tree of commands: its leaves, and commands with flags of their own, such as `server`, above others. */
 export function leavesOf(command: CommandUnknownOpts): readonly CommandUnknownOpts[] {
-  return command.commands.length === 0 ? [command] : command.commands.flatMap(leavesOf);
+  if (command.commands.length === 0) return [command];
+  const isVerb = command.parent !== null && command.options.length > 0;
+  return [...(isVerb ? [command] : []), ...command.commands.flatMap(leavesOf)];
 }
 
 /** A verb that has a flag of that name already, such as a --timeout with another default, keeps its own. */

@@ -1,5 +1,5 @@
-/** `meridian server`: runs the control plane until it is told to stop. */
-import { Option } from "@commander-js/extra-typings";
+/** `meridian server`: runs the control plane until it is told to stop, or restores a backup to run it on. */
+import { type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import type { ServerOptions } from "../server/server.ts";
 import { MeridianError } from "../shared/errors.ts";
 import { randomIds } from "../shared/ids.ts";
@@ -46,6 +46,7 @@ export function registerServer(program: Program, terminal: Terminal): void {
         "server --config /etc/meridian/server.json",
       ),
     );
+  registerRestore(noun, terminal);
   noun.action(async ({ config }, command) => {
     if (config !== undefined) applyConfigFile(command, config);
     // The flags again, since the file may have filled some in.
@@ -63,6 +64,39 @@ export function registerServer(program: Program, terminal: Terminal): void {
     const dataDir = requireFlag(flags.dataDir, "--data-dir", "meridian server --insecure --data-dir ~/meridian");
     await serve(terminal, { ...addresses, dataDir, insecure: true, logLevel: flags.logLevel });
   });
+}
+
+function registerRestore(noun: CommandUnknownOpts, terminal: Terminal): void {
+  noun
+    .command("restore")
+    .summary("make a data directory of a backup")
+    .description(
+      "Makes a new data directory of a backup that `meridian pool backup` wrote, for a server to be started on. The directory " +
+        "must be empty or absent; a backup that is cut or altered is refused. Start no second server on another copy of " +
+        "the same pool.",
+    )
+    .option("--data-dir <dir>", "the directory to make")
+    .option("--from <file>", "the backup")
+    .addHelpText("after", examples("server restore --data-dir ~/meridian-restored --from meridian.backup"))
+    .action(async ({ dataDir, from }) => {
+      const example = "meridian server restore --data-dir ~/meridian-restored --from meridian.backup";
+      await restore(terminal, {
+        dataDir: requireFlag(dataDir, "--data-dir", example),
+        file: requireFlag(from, "--from", example),
+      });
+    });
+}
+
+async function restore(
+  { stdout, clock }: Terminal,
+  { dataDir, file }: { readonly dataDir: string; readonly file: string },
+): Promise<void> {
+  const { restoreDataDirectory } = await import("../server/restore.ts");
+  const { backup, records, revision } = await restoreDataDirectory({ file, dataDir, clock });
+  stdout.write(
+    `${dataDir}: ${records} records of revision ${backup.revision}, backed up at ${backup.createTime}; ` +
+      `the pool goes on at revision ${revision}\n`,
+  );
 }
 
 async function serve(

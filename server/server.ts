@@ -9,6 +9,7 @@ import type { Clock } from "../shared/clock.ts";
 import { fieldInvalid } from "../shared/errors.ts";
 import type { IdSource } from "../shared/ids.ts";
 import type { Logger } from "../shared/log.ts";
+import { Backups } from "./api/backups.ts";
 import type { ApiContext } from "./api/context.ts";
 import { createErrorReporter } from "./api/error-status.ts";
 import { createGrpcApi } from "./api/grpc.ts";
@@ -31,7 +32,7 @@ import {
 import { agentServerOptions } from "./sessions/server-options.ts";
 import { createSessions, type SessionSettings, type Sessions } from "./sessions/sessions.ts";
 import { replaceFileDurably } from "./storage/durable-file.ts";
-import { openLevelStore } from "./storage/level-store.ts";
+import { type LevelStore, openLevelStore } from "./storage/level-store.ts";
 
 export interface ServerOptions {
   /** Where everything is stored; made if it is absent. */
@@ -93,6 +94,13 @@ function checkOptions(options: ServerOptions): void {
   checkLoopback("http_listen", options.httpListen);
 }
 
+/** What the API works on. */
+interface Core {
+  readonly store: LevelStore;
+  readonly engine: Engine;
+  readonly sessions: Sessions;
+}
+
 class ComposedServer implements RunningServer {
   readonly closed: Promise<void>;
   addresses: ServerAddresses = { grpc: "", agent: "", http: "" };
@@ -114,10 +122,11 @@ class ComposedServer implements RunningServer {
 
   async open(): Promise<void> {
     const { options } = this;
-    const engine = await this.openEngine();
+    const store = await this.openStore();
+    const engine = await this.openEngine(store);
     const sessions = this.openSessions(engine);
     const agents = await this.openAgentPort(sessions);
-    const { grpc, http } = await this.openApi(this.apiContext(engine, sessions), sessions);
+    const { grpc, http } = await this.openApi(this.apiContext({ store, engine, sessions }), sessions);
     this.addresses = { grpc: formatAddress(grpc), agent: formatAddress(agents), http: formatAddress(http) };
     await replaceFileDurably(join(options.dataDir, "addresses.json"), `${JSON.stringify(this.addresses)}\n`);
     this.isReady = true;
@@ -146,10 +155,15 @@ class ComposedServer implements RunningServer {
     void this.close();
   }
 
-  private async openEngine(): Promise<Engine> {
-    const { dataDir, clock, ids, log } = this.options;
+  private async openStore(): Promise<LevelStore> {
+    const { dataDir, clock, ids } = this.options;
     const store = await openLevelStore(dataDir, { ids, clock });
     this.opened.defer(() => store.close());
+    return store;
+  }
+
+  private async openEngine(store: LevelStore): Promise<Engine> {
+    const { clock, log } = this.options;
     const engine = await Engine.open({ store, clock, log });
     this.opened.defer(() => engine.close());
     engine.ended.catch((error: unknown) => this.fail(error));
@@ -168,11 +182,20 @@ class ComposedServer implements RunningServer {
     });
   }
 
-  private apiContext(engine: Engine, sessions: Sessions): ApiContext {
+  private apiContext({ store, engine, sessions }: Core): ApiContext {
     const { clock, ids, version } = this.options;
     const vmChanges = new VmChanges(engine);
     this.opened.defer(() => vmChanges.close());
-    return { engine, hostCalls: sessions.calls, vmChanges, clock, ids, version, startTimeMs: engine.nowMs() };
+    return {
+      engine,
+      hostCalls: sessions.calls,
+      vmChanges,
+      backups: new Backups({ store, poolUid: store.poolUid, clock }),
+      clock,
+      ids,
+      version,
+      startTimeMs: engine.nowMs(),
+    };
   }
 
   private async openAgentPort(sessions: Sessions): Promise<Address> {

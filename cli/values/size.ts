@@ -23,6 +23,13 @@ export function formatSize(sizeMib: number): string {
   return `${rounded(sizeMib / 1024 / 1024)} TiB`;
 }
 
+/** Such as "512 B", "8 KiB", "1.5 GiB". */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`;
+  if (bytes < 1024 * 1024) return `${rounded(bytes / 1024)} KiB`;
+  return formatSize(Number(rounded(bytes / 1024 / 1024)));
+}
+
 function rounded(amount: number): string {
   return String(Math.round(amount * 10) / 10);
 }

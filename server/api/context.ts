@@ -3,12 +3,14 @@ import type { Clock } from "../../shared/clock.ts";
 import type { IdSource } from "../../shared/ids.ts";
 import type { EngineApi } from "../engine/engine-api.ts";
 import type { HostCalls } from "../sessions/host-calls.ts";
+import type { Backups } from "./backups.ts";
 import type { VmChanges } from "./vm-changes.ts";
 
 export interface ApiContext {
   readonly engine: EngineApi;
   readonly hostCalls: HostCalls;
   readonly vmChanges: VmChanges;
+  readonly backups: Backups;
   readonly clock: Clock;
   readonly ids: IdSource;
   /** The server's version. */

@@ -130,6 +130,9 @@ export const httpConnectionsMax = 2048;
 export const httpHeaderBytesMax = 16_384;
 export const httpHeadersMax = 100;
 
+/** A backup that its reader leaves lying for so long is cut off: it holds back the clean-up of the store. */
+export const backupStallMaxMs = 60_000;
+
 /** How long calls under way may take when the server closes. */
 export const drainCallsMs = 5000;
 /** And the connections after that: what is left on them are watches of health, which have been told. */

@@ -23,7 +23,7 @@ export const initialHostSpec: HostSpec = {
 
 export function applyHostConnected(pool: Pool, event: HostConnected, timeMs: number): HostRecord {
   const known = pool.hosts.get(event.id);
-  const before = known ?? enrolled(event, timeMs);
+  const before = known ?? enrolled(pool, event, timeMs);
   const state = nextHostState(before.state, "connected") ?? before.state;
   putHost(pool, before, timeMs, {
     state,
@@ -121,7 +121,7 @@ function putHost(pool: Pool, host: HostRecord, timeMs: number, fields: Partial<H
   return after;
 }
 
-function enrolled(event: HostConnected, timeMs: number): HostRecord {
+function enrolled(pool: Pool, event: HostConnected, timeMs: number): HostRecord {
   return {
     id: event.id,
     uid: event.uid,
@@ -132,7 +132,9 @@ function enrolled(event: HostConnected, timeMs: number): HostRecord {
     revision: 0,
     state: "ENROLLED",
     stateSinceMs: timeMs,
-    epoch: 0,
+    // Epochs of an earlier record of this host, removed or lost with the time between a backup and its restore, were lower:
+    // each of its sessions was a change, and the revision counts those too, and jumps at a restore.
+    epoch: pool.nextRevision - 1,
     facts: event.facts,
     agentLabels: event.agentLabels,
     conditions: [],

@@ -9,8 +9,8 @@ import { parseRecordKey, recordKey } from "../storage/key-layout.ts";
 import { decodeRecord, defineRecordKind, encodeRecord } from "../storage/record-format.ts";
 import type { StoreBatch, StoreContents, StoreEntry } from "../storage/store.ts";
 
-const hostKind = defineRecordKind<HostRecord>("host", []);
-const vmKind = defineRecordKind<VmRecord>("vm", []);
+export const hostKind = defineRecordKind<HostRecord>("host", []);
+export const vmKind = defineRecordKind<VmRecord>("vm", []);
 const templateKind = defineRecordKind<TemplateRecord>("template", []);
 const catalogKind = defineRecordKind<CatalogRecord>("catalog", []);
 const requestKind = defineRecordKind<RequestRecord>("request", []);

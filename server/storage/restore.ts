@@ -2,6 +2,10 @@
  * Restores a backup into an empty directory, and only there. The directory is no data directory before the backup was read
  * to its end and found whole: until then its marker says "restoring", which no server starts on, and a refused backup
  * leaves the directory as empty as it was.
+ *
+ * The pool went on after the backup was made, and clients and agents remember how far: revisions, epochs, generations and
+ * numbers of commands that it gave out then must never be given out again for something else. So a restored pool goes on far
+ * beyond where it can have been: its revision is higher by `restoreStep`, and every record as its owner says.
  */
 import { rm } from "node:fs/promises";
 import type { Clock } from "../../shared/clock.ts";
@@ -18,16 +22,28 @@ import { LiveDigest } from "./integrity.ts";
 import { layoutVersion } from "./key-layout.ts";
 import { createDatabase, type Database, writeDurably } from "./level-database.ts";
 import { toStoreError } from "./storage-errors.ts";
-import { StoreError } from "./store.ts";
+import { type StoreEntry, StoreError } from "./store.ts";
+
+/**
+ * How far a restored pool goes on beyond its backup: more than any pool counts (at 10,000 batches a second it is three years
+ * of them), and so round that one can see it. There is room for 9,000 restores, one of the other's backup.
+ */
+export const restoreStep = 1_000_000_000_000;
 
 export interface RestoreTarget {
   /** Absent or empty. */
   readonly directory: string;
   readonly clock: Clock;
+  /** What a record of the backup becomes, with all that it counts higher by `step`. */
+  readonly renew: (entry: StoreEntry, step: number) => StoreEntry;
 }
 
-export interface RestoreSummary extends BackupHeader {
+export interface RestoreSummary {
+  /** What the backup says of itself. */
+  readonly backup: BackupHeader;
   readonly records: number;
+  /** The restored pool's. */
+  readonly revision: number;
 }
 
 /**
@@ -45,9 +61,10 @@ export async function restoreBackup(bytes: AsyncIterable<Uint8Array>, target: Re
   try {
     const database = await createDatabase(paths, target.clock);
     try {
-      const digest = await writeEntries(database, backup.entries);
-      await completeDirectory(paths, { database, marker }, { revision: header.revision, digest });
-      return { ...header, records: digest.count };
+      const digest = await writeEntries(database, backup.entries, target.renew);
+      const revision = header.revision + restoreStep;
+      await completeDirectory(paths, { database, marker }, { revision, digest });
+      return { backup: header, records: digest.count, revision };
     } finally {
       await database.close();
     }
@@ -57,9 +74,14 @@ export async function restoreBackup(bytes: AsyncIterable<Uint8Array>, target: Re
   }
 }
 
-async function writeEntries(database: Database, entries: Backup["entries"]): Promise<LiveDigest> {
+async function writeEntries(
+  database: Database,
+  entries: Backup["entries"],
+  renew: RestoreTarget["renew"],
+): Promise<LiveDigest> {
   const digest = new LiveDigest();
-  for await (const puts of entries) {
+  for await (const step of entries) {
+    const puts = step.map((entry) => renew(entry, restoreStep));
     for (const { key, value } of puts) digest.put(key, value);
     await writeDurably(database, { puts, deletes: [] });
   }

@@ -25,18 +25,23 @@ export interface LoadClientOptions {
 const pauseMaxMs = 40;
 /** Changes of one VM between its create and its delete. */
 const wishesMax = 3;
-/** A VM in so many is left alone, so that some live through many rounds. */
-const keptShare = 0.02;
+/** A VM in so many outlives the next ones, so that some live through many rounds. */
+const keptShare = 0.1;
 
 /** Runs until the signal is aborted. Rejects when it is told something that no client should be told. */
 export async function runLoadClient(options: LoadClientOptions): Promise<void> {
   const { prefix, account, random, signal } = options;
+  let kept: AccountedVm | undefined;
   for (let number = 1; !signal.aborted; number += 1) {
     const vm = account.open(`${prefix}-${number}`);
     await createVm(options, vm);
-    for (let left = Math.floor(random.between(0, wishesMax + 1)); left > 0 && !signal.aborted; left -= 1)
+    for (let left = Math.floor(random.between(0, wishesMax + 1)); left > 0 && !signal.aborted; left -= 1) {
       await wish(options, vm);
-    if (!random.chance(keptShare) && !signal.aborted) await deleteVm(options, vm);
+    }
+    // One at a time, or the Macs would be full of them.
+    const doomed = random.chance(keptShare) ? kept : vm;
+    if (doomed !== vm) kept = vm;
+    if (doomed !== undefined && !signal.aborted) await deleteVm(options, doomed);
   }
 }
 

@@ -1,6 +1,7 @@
-/** PoolService: totals, the queue, the version. */
+/** PoolService: totals, the queue, the version, and backups. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import {
+  type BackupResponseSchema,
   type PoolSchema,
   PoolService,
   type PoolTotalsSchema,
@@ -16,7 +17,15 @@ import { bindService, type ServiceBinding } from "../rpc/handlers.ts";
 export function poolService(context: ApiContext): ServiceBinding {
   return bindService(PoolService, {
     getPool: async () => ({ pool: await context.engine.read((view) => toPool(view, context)) }),
+    backup: (_request, { signal }) => backup(context, signal),
   });
+}
+
+async function* backup(
+  { backups }: ApiContext,
+  signal: AbortSignal,
+): AsyncGenerator<MessageInitShape<typeof BackupResponseSchema>, void> {
+  for await (const chunk of backups.write(signal)) yield { chunk };
 }
 
 function toPool(view: PoolView, context: ApiContext): MessageInitShape<typeof PoolSchema> {

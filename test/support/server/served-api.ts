@@ -8,6 +8,7 @@ import type { DescService } from "@bufbuild/protobuf";
 import { type Client, Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
 import { ServerCredentials } from "@grpc/grpc-js";
+import { Backups } from "../../../server/api/backups.ts";
 import { createErrorReporter } from "../../../server/api/error-status.ts";
 import { createGrpcApi, type GrpcApi } from "../../../server/api/grpc.ts";
 import { createHttpServer } from "../../../server/api/http.ts";
@@ -18,13 +19,16 @@ import { listenHttp } from "../../../server/listening.ts";
 import { systemClock } from "../../../shared/clock.ts";
 import type { ErrorReason } from "../../../shared/errors.ts";
 import { BadRequestSchema, ErrorInfoSchema } from "../../../shared/gen/es/google/rpc/error_details_pb.ts";
-import { randomIds } from "../../../shared/ids.ts";
+import { asUid, randomIds } from "../../../shared/ids.ts";
 import { type Logger, silentLogger } from "../../../shared/log.ts";
 import { PoolDriver } from "../pool/pool-driver.ts";
 import { ScriptedCalls } from "./scripted-calls.ts";
 
 export const fronts = ["grpc", "connect", "json", "grpc-web"] as const;
 export type Front = (typeof fronts)[number];
+
+/** The pool that the API serves. */
+export const servedPoolUid = asUid("5e".repeat(16));
 
 export class ServedApi {
   readonly driver: PoolDriver;
@@ -54,6 +58,7 @@ export class ServedApi {
       engine,
       hostCalls: this.hostCalls,
       vmChanges: new VmChanges(engine),
+      backups: new Backups({ store: driver.store, poolUid: servedPoolUid, clock }),
       clock,
       ids: randomIds,
       version: "1.2.3",

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { encodeBackup } from "../../../../server/storage/backup.ts";
 import { openLevelStore } from "../../../../server/storage/level-store.ts";
 import { MemoryDisk, MemoryStore } from "../../../../server/storage/memory-store.ts";
-import { restoreBackup } from "../../../../server/storage/restore.ts";
+import { restoreBackup, restoreStep } from "../../../../server/storage/restore.ts";
+import type { StoreEntry } from "../../../../server/storage/store.ts";
 import { systemClock } from "../../../../shared/clock.ts";
 import { asUid, randomIds } from "../../../../shared/ids.ts";
 import { makeScratchDirectory, type ScratchDirectory } from "../../../contract/store/scratch-directory.ts";
@@ -13,6 +14,7 @@ import { batch, collect } from "../../../contract/store/store-contract.ts";
 const clock = systemClock;
 const poolUid = asUid("0123456789abcdef".repeat(2));
 const recordCount = 2500;
+const renew = (entry: StoreEntry): StoreEntry => entry;
 
 describe("a backup", () => {
   let scratch: ScratchDirectory;
@@ -41,16 +43,26 @@ describe("a backup", () => {
 
   afterEach(() => scratch.remove());
 
-  it("brings back the pool, its revision and every record as of its snapshot", async () => {
-    const summary = await restoreBackup(inChunks(bytes, 1000), { directory, clock });
-    assert.deepEqual(summary, { poolUid, revision: 1, createTime: "2026-11-22T16:00:00Z", records: recordCount });
+  it("brings back the pool and every record as of its snapshot, at a revision that the pool cannot have reached", async () => {
+    const summary = await restoreBackup(inChunks(bytes, 1000), { directory, clock, renew });
+    const header = { poolUid, revision: 1, createTime: "2026-11-22T16:00:00Z" };
+    assert.deepEqual(summary, { backup: header, records: recordCount, revision: 1 + restoreStep });
     const store = await openLevelStore(directory, { ids: randomIds, clock });
     const contents = await store.load();
     assert.equal(store.poolUid, poolUid);
-    assert.equal(contents.revision, 1);
+    assert.equal(contents.revision, 1 + restoreStep);
     assert.equal(contents.entries.length, recordCount);
     assert.equal(contents.entries.find(({ key }) => key === "vm/77")?.value, `{"line":"77\\n\u2028ü"}`);
-    await store.commit(batch(2, { "vm/new": "1" }));
+    await store.commit(batch(2 + restoreStep, { "vm/new": "1" }));
+    await store.close();
+  });
+
+  it("is restored with every record as its owner renews it, and verifies as such", async () => {
+    const raise = ({ key }: StoreEntry, step: number): StoreEntry => ({ key, value: `${step}` });
+    await restoreBackup(inChunks(bytes, 1000), { directory, clock, renew: raise });
+    const store = await openLevelStore(directory, { ids: randomIds, clock });
+    const { entries } = await store.load();
+    assert.ok(entries.every(({ value }) => value === `${restoreStep}`));
     await store.close();
   });
 
@@ -66,9 +78,9 @@ describe("a backup", () => {
     await snapshot.close();
     await store.close();
     const copy = join(scratch.path, "copy");
-    await restoreBackup(inChunks(Buffer.concat(chunks), 7), { directory: copy, clock });
+    await restoreBackup(inChunks(Buffer.concat(chunks), 7), { directory: copy, clock, renew });
     const restored = await openLevelStore(copy, { ids: randomIds, clock });
-    assert.deepEqual(await restored.load(), { revision: 1, entries: [{ key: "vm/a", value: "1" }] });
+    assert.deepEqual(await restored.load(), { revision: 1 + restoreStep, entries: [{ key: "vm/a", value: "1" }] });
     await restored.close();
   });
 
@@ -103,18 +115,18 @@ describe("a backup", () => {
   it("is restored into an empty directory only", async () => {
     await mkdir(directory);
     await writeFile(join(directory, "letter.txt"), "mine");
-    await assert.rejects(restoreBackup(inChunks(bytes, 1000), { directory, clock }), { kind: "foreign" });
+    await assert.rejects(restoreBackup(inChunks(bytes, 1000), { directory, clock, renew }), { kind: "foreign" });
     assert.deepEqual(await readdir(directory), ["letter.txt"]);
     const used = join(scratch.path, "used");
     await (await openLevelStore(used, { ids: randomIds, clock })).close();
-    await assert.rejects(restoreBackup(inChunks(bytes, 1000), { directory: used, clock }), { kind: "foreign" });
+    await assert.rejects(restoreBackup(inChunks(bytes, 1000), { directory: used, clock, renew }), { kind: "foreign" });
     const store = await openLevelStore(used, { ids: randomIds, clock });
     assert.equal((await store.load()).revision, 0);
     await store.close();
   });
 
   async function assertRefused(altered: Buffer, kind = "damaged"): Promise<void> {
-    const restoring = restoreBackup(inChunks(altered, 1000), { directory, clock });
+    const restoring = restoreBackup(inChunks(altered, 1000), { directory, clock, renew });
     await assert.rejects(restoring, { name: "StoreError", kind });
     assert.deepEqual(await readdir(directory).catch(() => []), []);
   }
