@@ -4,8 +4,10 @@ import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { type Command, Option, type OptionValues } from "@commander-js/extra-typings";
 import type { LabelExpression, ReadinessProbe } from "../../shared/gen/es/meridian/v1/types_pb.ts";
 import {
+  VmSpec_OnHostLost as OnHostLost,
   VmPlacement_Strategy as Strategy,
   type VmPlacement_Strategy,
+  type VmSpec_OnHostLost,
   type VmSpec_Wanted,
   type VmSpecSchema,
   VmSpec_Wanted as Wanted,
@@ -31,6 +33,12 @@ const wantedStates = {
   paused: Wanted.PAUSED,
 } as const satisfies Record<string, VmSpec_Wanted>;
 
+const hostLossPolicies = {
+  keep: OnHostLost.KEEP,
+  fail: OnHostLost.FAIL,
+  replace: OnHostLost.REPLACE,
+} as const satisfies Record<string, VmSpec_OnHostLost>;
+
 /** What the flags below leave behind. */
 export interface SpecFlags {
   readonly template?: string | undefined;
@@ -50,6 +58,8 @@ export interface SpecFlags {
   readonly pendingTimeout?: number | undefined;
   readonly lease?: number | undefined;
   readonly maxLifetime?: number | undefined;
+  readonly onHostLost?: keyof typeof hostLossPolicies | undefined;
+  readonly retries?: number | undefined;
   readonly ready?: ReadinessProbe | undefined;
 }
 
@@ -85,6 +95,16 @@ export function addCopyFlags<Args extends unknown[], Flags extends OptionValues>
     .addOption(
       new Option("--max-lifetime <duration>", "delete it then, however often it was renewed").argParser(
         parseDurationMs,
+      ),
+    )
+    .addOption(
+      new Option("--on-host-lost <policy>", "what becomes of it then (default: keep)").choices(
+        wordsOf(hostLossPolicies),
+      ),
+    )
+    .addOption(
+      new Option("--retries <count>", "other hosts to try if it cannot be made or started (default: 0)").argParser(
+        wholeNumber(0, 10),
       ),
     )
     .addOption(
@@ -139,6 +159,8 @@ export function specFrom(flags: SpecFlags): MessageInitShape<typeof VmSpecSchema
     ...(flags.pendingTimeout !== undefined && { pendingTimeout: durationFromMs(flags.pendingTimeout) }),
     ...(flags.lease !== undefined && { leaseDuration: durationFromMs(flags.lease) }),
     ...(flags.maxLifetime !== undefined && { maxLifetime: durationFromMs(flags.maxLifetime) }),
+    ...(flags.onHostLost !== undefined && { onHostLost: hostLossPolicies[flags.onHostLost] }),
+    ...(flags.retries !== undefined && { retryAttempts: flags.retries }),
     ...(flags.ready !== undefined && { readiness: flags.ready }),
     labels: { ...flags.label },
     annotations: { ...flags.annotation },

@@ -48,6 +48,9 @@ export const leaseDurationMs = { least: 10_000, most: 30 * 24 * 3_600_000 } as c
 /** A VM that is wanted for longer than a year is wanted without a bound. */
 export const maxLifetimeMs = { least: 10_000, most: 365 * 24 * 3_600_000 } as const;
 
+/** As the protocol says: what fails on so many Macs would fail on the next. */
+export const retryAttemptsMax = 10;
+
 /** Apple's licence allows two; more is for operators with an agreement of their own. */
 export const macosSlots = { default: 2, least: 0, most: 16 } as const;
 /** Each one copies tens of GiB: more at once only makes all of them slow. */

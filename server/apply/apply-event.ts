@@ -18,6 +18,7 @@ import { applyVmCreate, applyVmRenew, applyVmUpdate, applyVmWant } from "./clien
 import { applyCommandReported } from "./command.ts";
 import { applyVmCommanded, applyVmPlaced } from "./decision.ts";
 import { applyHostConnected, applyHostDisconnected, applyHostHeard, applyHostInventoried } from "./host-report.ts";
+import { applyOrphanRemove } from "./orphans.ts";
 import { applyTick } from "./tick.ts";
 
 /** @param timeMs the pool's time; never less than that of the event before. */
@@ -66,6 +67,8 @@ function apply(pool: Pool, event: PoolEvent, timeMs: number): EventReplies[PoolE
       return applyVmPlaced(pool, event, timeMs);
     case "vm-commanded":
       return applyVmCommanded(pool, event, timeMs);
+    case "orphan-remove":
+      return applyOrphanRemove(pool, event, timeMs);
     case "tick":
       return applyTick(pool, timeMs);
     default:

@@ -9,6 +9,7 @@ import type { Pool } from "../pool/pool.ts";
 import type { VmImage, VmRecord, VmSpec, VmState, WantedState } from "../pool/vm.ts";
 import { changeVm, moveVm, stateDeadlineMs } from "./change-vm.ts";
 import { alreadyExists, checkEtag, checkGeneration, findRepeated, rememberRequest, repeatedButGone } from "./checks.ts";
+import { partFromLostHost } from "./letting-go.ts";
 
 export function applyVmCreate(pool: Pool, event: VmCreate, timeMs: number): VmRecord {
   const repeated = findRepeated(pool, event.request);
@@ -78,7 +79,10 @@ export function applyVmUpdate(pool: Pool, event: VmUpdate, timeMs: number): VmRe
     // Another lease begins now; the same goes on.
     const isSame = spec.leaseDurationMs === vm.spec.leaseDurationMs;
     const leaseEndMs = isSame ? vm.leaseEndMs : leaseEndFrom(spec.leaseDurationMs, timeMs);
-    return changeVm(pool, vm, timeMs, { spec, generation: vm.generation + 1, leaseEndMs });
+    const changed = changeVm(pool, vm, timeMs, { spec, generation: vm.generation + 1, leaseEndMs });
+    const isLost = vm.host !== undefined && pool.hosts.get(vm.host)?.state === "LOST";
+    if (isLost) partFromLostHost(pool, changed, timeMs);
+    return pool.vms.get(vm.id) ?? changed;
   }
   // It has no host yet: what it is made of, and what it needs, can still change.
   const image = hasItsTemplate(pool, vm, spec) ? resolveImage(pool, spec) : keptImage(vm, spec);

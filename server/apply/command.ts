@@ -11,6 +11,8 @@ import { seenTrigger, type VmTrigger } from "../pool/vm-machine.ts";
 import { changeVm, failVm, moveVm, releasedHost, stateDeadlineMs, type VmFields } from "./change-vm.ts";
 import { currentHost } from "./checks.ts";
 import { expireVm } from "./expiry.ts";
+import { retryElsewhere } from "./letting-go.ts";
+import { applyRemovalReport } from "./orphans.ts";
 import { sightOf } from "./sightings.ts";
 
 export function applyCommandReported(pool: Pool, event: CommandReported, timeMs: number): boolean {
@@ -18,10 +20,12 @@ export function applyCommandReported(pool: Pool, event: CommandReported, timeMs:
   return applyCommandReport(pool, event.hostId, event.report, timeMs);
 }
 
-/** Applies a report of a command that its VM still waits for; false if no VM does. */
+/** Applies a report of a command that is still waited for, by its VM or as a removal; false if it is not. */
 export function applyCommandReport(pool: Pool, host: HostId, report: CommandReport, timeMs: number): boolean {
   const vm = pool.findVmByUid(commandUid(report.commandId));
-  if (vm?.command === undefined || vm.command.id !== report.commandId || vm.host !== host) return false;
+  if (vm?.command === undefined || vm.command.id !== report.commandId || vm.host !== host) {
+    return applyRemovalReport(pool, host, report, timeMs);
+  }
   const { command } = vm;
   const state = nextCommandState(command.state, report.state);
   const step: Step = { pool, vm, command, report, timeMs };
@@ -125,6 +129,7 @@ function giveUpOrRetry(step: Step): void {
   const isRetried = isDelete || (failure.isRetryable && vm.retryCount < stepRetriesMax);
   const sight = report.vm === undefined ? undefined : sightOf(report.vm);
   if (!isRetried) {
+    if (retryElsewhere(pool, { ...vm, sight: sight ?? vm.sight }, failure, timeMs)) return;
     failVm(pool, vm, timeMs, { ...failure, releasesHost: command.kind === "create" && sight === undefined });
     return;
   }

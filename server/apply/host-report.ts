@@ -5,6 +5,7 @@ import type { HostConnected, HostDisconnected, HostHeard, HostInventoried, HostU
 import type { CachedImage, HostCondition, HostContact, HostRecord, HostSpec, HostVm } from "../pool/host.ts";
 import { nextHostState } from "../pool/host-machine.ts";
 import { heartbeatPeriodMs, silentAfterPeriods } from "../pool/limits.ts";
+import { orphansAmong } from "../pool/orphan.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { VmRecord } from "../pool/vm.ts";
 import { kindUnderWay, seenTrigger, sentTrigger, type VmTrigger } from "../pool/vm-machine.ts";
@@ -112,7 +113,9 @@ function inventoried(pool: Pool, id: HostId, inventory: HostInventoried["invento
   const foreignVms = applyInventory(pool, { host: id, inventory, known: host.foreignVms, timeMs });
   const images = inventory.images ?? host.images;
   const isSame = isSameForeign(host.foreignVms, foreignVms) && isSameImages(host.images, images);
-  return isSame ? host : putHost(pool, host, timeMs, { foreignVms, images });
+  if (isSame) return host;
+  const orphans = orphansAmong(pool, foreignVms, { known: host.orphans ?? [], timeMs });
+  return putHost(pool, host, timeMs, { foreignVms, images, orphans });
 }
 
 function putHost(pool: Pool, host: HostRecord, timeMs: number, fields: Partial<HostRecord>): HostRecord {

@@ -4,7 +4,7 @@
  * host shows: the hypervisor is the truth.
  */
 import { required } from "../../shared/assert.ts";
-import { type HostId, parseHostVmName, type VmId } from "../../shared/ids.ts";
+import { type HostId, hostVmName, parseHostVmName, type VmId } from "../../shared/ids.ts";
 import type { HostInventory } from "../pool/events.ts";
 import type { HostVm } from "../pool/host.ts";
 import { describeEnd, pendingExpiry } from "../pool/lease.ts";
@@ -14,6 +14,7 @@ import type { HostSight, VmRecord } from "../pool/vm.ts";
 import { seenTrigger } from "../pool/vm-machine.ts";
 import { changeVm, failVm, moveVm, releasedHost } from "./change-vm.ts";
 import { expireVm } from "./expiry.ts";
+import { byName } from "./orphans.ts";
 
 /** Applies an inventory and returns the host's foreign VMs as they are now, in the order of their names. */
 export function applyInventory(
@@ -52,7 +53,7 @@ export function applyInventory(
     ? [...pool.vmsOn(host)].filter((id) => !shown.has(id))
     : inventory.removedIds.flatMap((id) => owned.get(id)?.id ?? []);
   for (const id of gone) applyGone(pool, id, timeMs);
-  return [...foreign.values()].sort((a, b) => compareText(a.name, b.name) || compareText(a.id, b.id));
+  return [...foreign.values()].sort(byName);
 }
 
 /** What is kept of a VM as its host shows it. */
@@ -63,7 +64,7 @@ export function sightOf(hostVm: HostVm): HostSight {
 function findByName(pool: Pool, host: HostId, name: string): VmRecord | undefined {
   const parsed = parseHostVmName(name);
   const vm = parsed === undefined ? undefined : pool.findVmByUid(parsed.uid);
-  return vm !== undefined && vm.host === host && vm.attempt === parsed?.attempt ? vm : undefined;
+  return vm !== undefined && vm.host === host && hostVmName(vm.uid, vm.attempt) === name ? vm : undefined;
 }
 
 function applySight(pool: Pool, id: VmId, hostVm: HostVm, timeMs: number): void {
@@ -153,8 +154,4 @@ function isSameSight(a: HostSight, b: HostSight): boolean {
     a.ipAddresses.length === b.ipAddresses.length &&
     a.ipAddresses.every((address, index) => address === b.ipAddresses[index])
   );
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

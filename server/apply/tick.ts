@@ -4,10 +4,12 @@ import type { HostRecord } from "../pool/host.ts";
 import { nextHostState } from "../pool/host-machine.ts";
 import { pendingExpiry } from "../pool/lease.ts";
 import { lostAfterMs, requestRetentionMs } from "../pool/limits.ts";
+import { nextRemovalMs } from "../pool/orphan.ts";
 import { type Pool, vmDueMs } from "../pool/pool.ts";
 import type { VmRecord } from "../pool/vm.ts";
 import { changeVm, failVm, moveVm } from "./change-vm.ts";
 import { expireVm } from "./expiry.ts";
+import { partFromLostHost, retryElsewhere } from "./letting-go.ts";
 
 /** How much is done in one batch at most, so that a pool that was asleep does not stall everyone when it wakes. */
 export const dueMax = 2_000;
@@ -67,13 +69,14 @@ function deadlinePassed(pool: Pool, vm: VmRecord, timeMs: number): void {
         releasesHost: false,
       });
       return;
-    default:
-      failVm(pool, vm, timeMs, {
+    default: {
+      const failure = {
         reason: vm.state === "PLACED" ? "HostDidNotAnswer" : "NoProgress",
         message: `hosts/${vm.host} reported no progress while the VM was ${vm.state}; look at the agent's log there`,
         suspect: "host",
-        releasesHost: false,
-      });
+      } as const;
+      if (!retryElsewhere(pool, vm, failure, timeMs)) failVm(pool, vm, timeMs, { ...failure, releasesHost: false });
+    }
   }
 }
 
@@ -92,10 +95,15 @@ function hostDue(pool: Pool, id: HostId, timeMs: number): void {
   const host = pool.hosts.get(id);
   const contact = pool.contact(id);
   if (host === undefined) return;
-  // A planner looks at what is due of a drain.
+  // Planners look at what is due of a drain, and of orphans.
   if (host.spec.drain?.deadlineMs !== undefined) {
     if (host.spec.drain.deadlineMs <= timeMs) pool.dirtyHosts.add(id);
     else pool.deadlines.schedule(`host/${id}`, host.spec.drain.deadlineMs);
+  }
+  const removalMs = nextRemovalMs(host);
+  if (removalMs !== undefined) {
+    if (removalMs <= timeMs) pool.dirtyHosts.add(id);
+    else pool.deadlines.schedule(`host/${id}`, removalMs);
   }
   if (contact === undefined || host.state === "ENROLLED" || host.state === "LOST") return;
   const lostAtMs = contact.silentAtMs + lostAfterMs;
@@ -110,6 +118,7 @@ function hostSilent(pool: Pool, host: HostRecord, trigger: "silent" | "lost", ti
   const state = nextHostState(host.state, trigger);
   if (state === undefined) return;
   pool.putHost({ ...host, state, stateSinceMs: timeMs, updateTimeMs: timeMs, revision: pool.nextRevision });
+  // Some leave the set on the way, which a set allows.
   for (const id of pool.vmsOn(host.id)) {
     const vm = pool.vms.get(id);
     if (vm === undefined) continue;
@@ -118,6 +127,8 @@ function hostSilent(pool: Pool, host: HostRecord, trigger: "silent" | "lost", ti
       reason: "HostSilent",
       message: `hosts/${host.id} does not answer; the VM probably runs on there`,
     });
+    const silent = pool.vms.get(id);
+    if (state === "LOST" && silent !== undefined) partFromLostHost(pool, silent, timeMs);
   }
 }
 

@@ -11,6 +11,7 @@ import type { Logger } from "../../shared/log.ts";
 import { applyEvent } from "../apply/apply-event.ts";
 import { planDrain } from "../planners/drain.ts";
 import { planVmStep } from "../planners/lifecycle.ts";
+import { planRemovals } from "../planners/orphans.ts";
 import { PlacementPlanner } from "../planners/waiting.ts";
 import type { DurableBatch } from "../pool/changes.ts";
 import type { EventReply, PoolEvent } from "../pool/events.ts";
@@ -246,7 +247,7 @@ export class Engine implements EngineApi {
     for (const id of this.pool.dirtyHosts) {
       this.pool.dirtyHosts.delete(id);
       const host = this.pool.hosts.get(id);
-      const decisions = host === undefined ? [] : planDrain(this.pool, host, nowMs);
+      const decisions = host === undefined ? [] : [...planDrain(this.pool, host, nowMs), ...planRemovals(host, nowMs)];
       for (const decision of decisions) applyEvent(this.pool, decision, nowMs);
     }
     for (;;) {

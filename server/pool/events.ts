@@ -201,6 +201,13 @@ export interface VmCommanded {
   readonly kind: CommandKind;
   readonly force: boolean;
 }
+/** Has an orphan removed from its host. */
+export interface OrphanRemove {
+  readonly type: "orphan-remove";
+  readonly host: HostId;
+  /** Its id in Parallels Desktop. */
+  readonly hostVmId: string;
+}
 /** Time has passed: whatever was due by now happens. */
 export interface Tick {
   readonly type: "tick";
@@ -226,6 +233,7 @@ export type PoolEvent =
   | HostDisconnected
   | VmPlaced
   | VmCommanded
+  | OrphanRemove
   | Tick;
 
 /** What applying an event answers: the record that it made or changed (as it last was, if it is gone). */
@@ -251,6 +259,7 @@ export interface EventReplies {
   /** False: the decision no longer held. */
   "vm-placed": boolean;
   "vm-commanded": boolean;
+  "orphan-remove": boolean;
   tick: undefined;
 }
 

@@ -4,6 +4,7 @@
  * has to be heard again.
  */
 import type { HostId, Uid } from "../../shared/ids.ts";
+import type { Orphan } from "./orphan.ts";
 import type { Architecture, Resources } from "./vm.ts";
 
 /** The states of the contact with a host; `docs/state-machines.md` draws them. */
@@ -97,6 +98,10 @@ export interface HostRecord {
   readonly images: readonly CachedImage[];
   /** VMs that Parallels Desktop shows and the pool does not own, by id, in the order of their names. */
   readonly foreignVms: readonly HostVm[];
+  /** Those of `foreignVms` that the pool removes; absent: none. */
+  readonly orphans?: readonly Orphan[];
+  /** Counts removals; makes the ids of their commands. */
+  readonly removalCount?: number;
 }
 
 /** What is known of a host since this server started; changes too often to be stored. */

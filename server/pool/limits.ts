@@ -60,6 +60,12 @@ export const displacementsMax = 10;
 export const retryBaseMs = 1 * secondMs;
 export const retryMaxMs = 1 * minuteMs;
 
+/** How long a VM with a name of ours that no VM of the pool has is shown on its host before it is removed there. */
+export const orphanGraceMs = 10 * minuteMs;
+
+/** How many orphans a host removes at once: each is work for its disk, and nobody waits for them. */
+export const removalsPerHostMax = 4;
+
 /** How many entries of a VM's timeline are kept: the first, which tells of the wait, and the newest. */
 export const timelineMax = 64;
 

@@ -11,6 +11,7 @@ import type { HostContact, HostRecord } from "./host.ts";
 import { pendingExpiry } from "./lease.ts";
 import { HostLedger, isBeingMade } from "./ledger.ts";
 import { requestRetentionMs } from "./limits.ts";
+import { nextRemovalMs } from "./orphan.ts";
 import { shapeOf } from "./shape.ts";
 import type { CatalogRecord, RequestRecord, TemplateRecord } from "./template.ts";
 import type { PoolView } from "./view.ts";
@@ -221,6 +222,8 @@ export class Pool implements PoolView {
     this.ledger(host.id).setHost(host);
     const drainEndMs = host.spec.drain?.deadlineMs;
     if (drainEndMs !== undefined) this.deadlines.schedule(`host/${host.id}`, drainEndMs);
+    const removalMs = nextRemovalMs(host);
+    if (removalMs !== undefined) this.deadlines.schedule(`host/${host.id}`, removalMs);
     this.dirtyHosts.add(host.id);
     this.move(host.id);
     this.wake(host.id);

@@ -1,5 +1,5 @@
 /** The pool as everyone but the engine sees it: to read, never to change. What it returns are values that stay as they are. */
-import type { CatalogId, HostId, TemplateId, VmId } from "../../shared/ids.ts";
+import type { CatalogId, HostId, TemplateId, Uid, VmId } from "../../shared/ids.ts";
 import type { HostContact, HostRecord } from "./host.ts";
 import type { HostLedger } from "./ledger.ts";
 import type { CatalogRecord, RequestRecord, TemplateRecord } from "./template.ts";
@@ -19,6 +19,8 @@ export interface PoolView {
   ledger(host: HostId): HostLedger;
   /** VMs placed on the host that still hold capacity there. */
   vmsOn(host: HostId): ReadonlySet<VmId>;
+  /** The VM of that uid, if its record is still kept. */
+  findVmByUid(uid: Uid): VmRecord | undefined;
   /** VMs that wait for a host. */
   readonly waiting: ReadonlySet<VmId>;
   /** The VM's place among those that wait, from 1; 0 if it does not wait. */

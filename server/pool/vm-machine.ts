@@ -8,7 +8,7 @@ import type { CommandKind, VmState } from "./vm.ts";
 export const vmTriggers = [
   /** Placement reserved a host. */
   "placed",
-  /** The host refused before it began, or left the pool: the VM holds nothing there. */
+  /** The host refused before it began, could not bring it up, or is lost: the VM holds nothing there any more. */
   "displaced",
   /** The host has begun to make it. */
   "create-begun",
@@ -107,6 +107,7 @@ export const vmMoves: Readonly<Record<VmState, Row>> = {
   },
   STARTING: {
     ...standsOnHost,
+    displaced: "PENDING",
     ready: "RUNNING",
     // A step that failed on the way is told again.
     "start-sent": "ignored",

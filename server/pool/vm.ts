@@ -80,6 +80,10 @@ export interface VmSpec {
   readonly leaseDurationMs?: number;
   /** How long it may live in all, from creation on; absent: without a bound. */
   readonly maxLifetimeMs?: number;
+  /** What becomes of it when its host is lost; absent: it is kept, UNKNOWN, until the host returns. */
+  readonly onHostLost?: "fail" | "replace";
+  /** How often it is tried on another host when it could not be made or started; absent: never. */
+  readonly retryAttempts?: number;
   /** Absent: as the template says. */
   readonly readiness?: Readiness;
   readonly labels: Readonly<Record<string, string>>;
@@ -190,6 +194,8 @@ export interface VmRecord {
   readonly failure?: VmFailure | undefined;
   /** How often the present step has been tried again in a row; reset by success. */
   readonly retryCount: number;
+  /** How many of `spec.retryAttempts` have been used. */
+  readonly retriesUsed?: number | undefined;
   /** The step is not tried again before this time. */
   readonly retryAtMs?: number | undefined;
   /** When the present state ends by itself, if it does. */

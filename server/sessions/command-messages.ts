@@ -58,6 +58,20 @@ export function writeLease(vm: VmRecord, nowMs: number): wire.Lease {
   };
 }
 
+/** Removes a VM that is no VM of the pool's any more. */
+export function writeRemoval(id: CommandId, hostVmId: string): CommandMessage {
+  return {
+    id,
+    vmUid: "",
+    generation: 0,
+    silenceLimitMs: changeSilenceMs,
+    hostVmName: "",
+    hostVmId,
+    leaseMs: 0,
+    action: { $case: "delete", delete: { force: true } },
+  };
+}
+
 export function writeCall(id: CommandId, call: HostCall, timeoutMs: number): CommandMessage {
   return {
     id,

@@ -1,17 +1,19 @@
 /**
  * Sends the pool's commands to the hosts that they are for: each once it is durable, once in a session, and again in the
  * next session as long as it has not ended. It looks at what VMs have become, never at who asked: a VM with a command that
- * its host's session has not been sent is sent it; a command that its VM no longer has is called off.
+ * its host's session has not been sent is sent it; a command that its VM no longer has is called off. Removals of orphans
+ * are sent in the same way.
  */
 
 import { required } from "../../shared/assert.ts";
 import type { Cancellable } from "../../shared/clock.ts";
-import type { HostId } from "../../shared/ids.ts";
+import type { CommandId, HostId } from "../../shared/ids.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { DurableBatch, EngineApi } from "../engine/engine-api.ts";
+import type { HostRecord } from "../pool/host.ts";
 import type { PoolView } from "../pool/view.ts";
-import type { VmCommand, VmRecord } from "../pool/vm.ts";
-import { type WrittenCommand, writeCommand } from "./command-messages.ts";
+import type { VmRecord } from "../pool/vm.ts";
+import { type WrittenCommand, writeCommand, writeRemoval } from "./command-messages.ts";
 import { dispatchChunk } from "./limits.ts";
 import type { Session } from "./session.ts";
 
@@ -31,14 +33,21 @@ export class Dispatch {
     this.subscription = options.engine.onDurable((batch) => this.onBatch(batch));
   }
 
-  /** Sends what has not ended of all that the session's host was told before. */
+  /** Sends what has not ended of all that the session's host was told before, and calls off what nobody waits for any more. */
   catchUp(session: Session, host: HostId): void {
-    this.send((view) =>
-      [...view.vmsOn(host)].flatMap((id) => {
-        const vm = required(view.vms.get(id), "VM on a host");
-        return vm.command === undefined ? [] : [{ session, vm, command: vm.command }];
-      }),
-    );
+    let unwanted: readonly CommandId[] = [];
+    const read = (view: PoolView): readonly Order[] => {
+      const orders = [
+        ...[...view.vmsOn(host)].flatMap((id) => vmOrder(session, required(view.vms.get(id), "VM on a host")) ?? []),
+        ...removalOrders(session, view.hosts.get(host)),
+      ];
+      const wanted = new Set(orders.map(({ id }) => id));
+      unwanted = session.unfinished.filter((id) => !wanted.has(id));
+      return orders;
+    };
+    this.send(read, () => {
+      for (const id of unwanted) session.sendCancel(id, "Withdrawn");
+    });
   }
 
   close(): void {
@@ -48,41 +57,58 @@ export class Dispatch {
   private onBatch(batch: DurableBatch): void {
     const orders: Order[] = [];
     for (const change of batch.changes) {
-      if (change.kind !== "vm") continue;
-      const { before, after } = change;
-      if (before?.command?.id === after?.command?.id) continue;
-      if (before?.command !== undefined) this.withdraw(before, before.command);
-      if (after?.command === undefined) continue;
-      const session = this.findSession(after);
-      if (session !== undefined) orders.push({ session, vm: after, command: after.command });
+      if (change.kind === "vm") orders.push(...this.followVm(change.before, change.after));
+      else if (change.kind === "host") orders.push(...this.followRemovals(change.before, change.after));
     }
     if (orders.length > 0) this.send(() => orders);
   }
 
-  /** Calls off a command that its VM no longer has. One whose end was reported is known to the session no more. */
-  private withdraw(vm: VmRecord, command: VmCommand): void {
-    const session = this.findSession(vm);
-    const progress = session?.commands.get(command.id);
-    session?.commands.delete(command.id);
-    if (progress === "sent") session?.sendCancel(command.id, "Withdrawn");
+  private followVm(before: VmRecord | undefined, after: VmRecord | undefined): readonly Order[] {
+    if (before?.command?.id === after?.command?.id) return [];
+    if (before?.command !== undefined) this.withdraw(before.host, before.command.id);
+    const session = after?.command === undefined ? undefined : this.findSession(after.host);
+    const order = session === undefined || after === undefined ? undefined : vmOrder(session, after);
+    return order === undefined ? [] : [order];
+  }
+
+  private followRemovals(before: HostRecord | undefined, after: HostRecord | undefined): readonly Order[] {
+    if (before?.orphans === after?.orphans) return [];
+    const session = this.findSession(after?.id);
+    const orders = session === undefined ? [] : removalOrders(session, after);
+    const wanted = new Set(after?.orphans?.map(({ commandId }) => commandId));
+    for (const { commandId } of before?.orphans ?? []) {
+      if (commandId !== undefined && !wanted.has(commandId)) this.withdraw(before?.id, commandId);
+    }
+    return orders;
+  }
+
+  /** Calls off a command that nobody waits for any more. One whose end was reported is known to the session no more. */
+  private withdraw(host: HostId | undefined, id: CommandId): void {
+    const session = this.findSession(host);
+    const progress = session?.commands.get(id);
+    session?.commands.delete(id);
+    if (progress === "sent") session?.sendCancel(id, "Withdrawn");
   }
 
   /**
    * Writes and sends what `collect` finds. What is looked up for it (a catalog's address, the VM to copy) may be newer than
    * what is durable, so it waits until that is durable as well; a command that is withdrawn meanwhile is not sent.
    */
-  private send(collect: (view: PoolView) => readonly Order[]): void {
+  private send(collect: (view: PoolView) => readonly Order[], whenDurable?: () => void): void {
     const { engine, log } = this.options;
     const written = engine.read((view) =>
       collect(view).flatMap((order): WrittenOrder[] => {
-        const { session, vm, command } = order;
-        if (session.commands.has(command.id)) return [];
-        session.commands.set(command.id, "preparing");
-        return [{ ...order, written: writeCommand(view, { vm, command, nowMs: engine.nowMs() }) }];
+        const { session, id } = order;
+        if (session.commands.has(id)) return [];
+        session.commands.set(id, "preparing");
+        return [{ ...order, written: order.write(view, engine.nowMs()) }];
       }),
     );
     written.then(
-      (orders) => this.sendFrom(orders, 0),
+      (orders) => {
+        whenDurable?.();
+        this.sendFrom(orders, 0);
+      },
       (error: unknown) => log.warn({ err: error }, "commands not sent"),
     );
   }
@@ -94,45 +120,66 @@ export class Dispatch {
     if (end < orders.length) setImmediate(() => this.sendFrom(orders, end));
   }
 
-  private sendOne({ session, vm, command, written }: WrittenOrder): void {
-    if (!session.isOpen || session.commands.get(command.id) !== "preparing") return;
-    session.commands.set(command.id, "sent");
+  private sendOne({ session, id, fields, written }: WrittenOrder): void {
+    if (!session.isOpen || session.commands.get(id) !== "preparing") return;
+    session.commands.set(id, "sent");
     const { log, engine } = this.options;
-    const fields = {
-      host_id: vm.host,
-      session_id: session.id,
-      vm_id: vm.id,
-      command_id: command.id,
-      kind: command.kind,
-    };
+    const logged = { ...fields, session_id: session.id, command_id: id };
     if (written.kind === "message") {
       session.sendCommand(written.message);
-      log.debug(fields, "command sent");
+      log.debug(logged, "command sent");
       return;
     }
-    session.commands.delete(command.id);
-    log.info({ ...fields, reason: written.failure.reason }, "command impossible");
+    session.commands.delete(id);
+    log.info({ ...logged, reason: written.failure.reason }, "command impossible");
     engine
       .submit({
         type: "command-reported",
-        hostId: required(vm.host, "host of a command"),
+        hostId: required(session.identity, "host of a session").host,
         epoch: session.epoch,
-        report: { commandId: command.id, state: "FAILED", failure: written.failure },
+        report: { commandId: id, state: "FAILED", failure: written.failure },
       })
-      .catch((error: unknown) => log.warn({ ...fields, err: error }, "command's end not taken"));
+      .catch((error: unknown) => log.warn({ ...logged, err: error }, "command's end not taken"));
   }
 
-  private findSession(vm: VmRecord): Session | undefined {
-    return vm.host === undefined ? undefined : this.options.findSession(vm.host);
+  private findSession(host: HostId | undefined): Session | undefined {
+    return host === undefined ? undefined : this.options.findSession(host);
   }
 }
 
+/** A command that is a session's to send. */
 interface Order {
   readonly session: Session;
-  readonly vm: VmRecord;
-  readonly command: VmCommand;
+  readonly id: CommandId;
+  /** For the log. */
+  readonly fields: object;
+  readonly write: (view: PoolView, nowMs: number) => WrittenCommand;
 }
 
 interface WrittenOrder extends Order {
   readonly written: WrittenCommand;
+}
+
+function vmOrder(session: Session, vm: VmRecord): Order | undefined {
+  const { command } = vm;
+  if (command === undefined) return undefined;
+  return {
+    session,
+    id: command.id,
+    fields: { host_id: vm.host, vm_id: vm.id, kind: command.kind },
+    write: (view, nowMs) => writeCommand(view, { vm, command, nowMs }),
+  };
+}
+
+function removalOrders(session: Session, host: HostRecord | undefined): readonly Order[] {
+  return (host?.orphans ?? []).flatMap((orphan) => {
+    const { commandId: id } = orphan;
+    if (id === undefined) return [];
+    return {
+      session,
+      id,
+      fields: { host_id: host?.id, host_vm_name: orphan.name, kind: "remove" },
+      write: (): WrittenCommand => ({ kind: "message", message: writeRemoval(id, orphan.id) }),
+    };
+  });
 }

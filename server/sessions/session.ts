@@ -77,6 +77,8 @@ export class Session {
   readonly id: string;
   /** Commands of the pool's that are this session's to send, or were sent, and have not ended. */
   readonly commands = new Map<CommandId, "preparing" | "sent">();
+  /** Commands that the agent was at when the session opened. */
+  unfinished: readonly CommandId[] = [];
   /** Who the agent is; known once it has said Hello. */
   identity: Identity | undefined;
   /** The session's fence; 0 until it is open. */
@@ -214,6 +216,10 @@ export class Session {
 
   private open(who: Introduction, sequence: number): void {
     this.identity = { host: who.host, hardwareId: who.facts.hardwareId, bootId: who.bootId, runId: who.runId };
+    const commands = who.commands.filter((report) => !isCallId(report.commandId));
+    this.unfinished = commands
+      .filter(({ state }) => state === "ACCEPTED" || state === "RUNNING")
+      .map(({ commandId }) => commandId);
     const event: HostConnected = {
       type: "host-connected",
       id: who.host,
@@ -224,7 +230,7 @@ export class Session {
       ...(who.inventory === undefined ? {} : { inventory: who.inventory }),
       use: who.use,
       // Calls ended with the session that they were sent in.
-      commands: who.commands.filter((report) => !isCallId(report.commandId)),
+      commands,
     };
     const refusal = this.owner.claim(this, this.identity, () => {
       this.state = "opening";

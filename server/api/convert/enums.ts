@@ -4,6 +4,7 @@ import { Architecture, GuestOs, LabelExpression_Operator } from "../../../shared
 import {
   VmFailure_Suspect,
   VmPlacement_Strategy,
+  VmSpec_OnHostLost,
   VmSpec_Wanted,
   VmStatus_State,
 } from "../../../shared/gen/es/meridian/v1/vm_pb.ts";
@@ -59,6 +60,12 @@ export const suspects: Table<vm.Suspect, VmFailure_Suspect> = {
   network: VmFailure_Suspect.NETWORK,
   request: VmFailure_Suspect.REQUEST,
   server: VmFailure_Suspect.SERVER,
+};
+
+export const hostLossPolicies: Table<"keep" | NonNullable<vm.VmSpec["onHostLost"]>, VmSpec_OnHostLost> = {
+  keep: VmSpec_OnHostLost.KEEP,
+  fail: VmSpec_OnHostLost.FAIL,
+  replace: VmSpec_OnHostLost.REPLACE,
 };
 
 export const strategies: Table<vm.VmPlacement["strategy"], VmPlacement_Strategy> = {

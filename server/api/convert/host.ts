@@ -10,6 +10,7 @@ import type { ConditionSchema } from "../../../shared/gen/es/meridian/v1/types_p
 import { etagOf } from "../../pool/etag.ts";
 import type { HostContact, HostRecord } from "../../pool/host.ts";
 import type { HostLedger } from "../../pool/ledger.ts";
+import type { Orphan } from "../../pool/orphan.ts";
 import type { PoolView } from "../../pool/view.ts";
 import { nameOf } from "../resource-name.ts";
 import { architectures, hostStateValues } from "./enums.ts";
@@ -138,8 +139,32 @@ function conditionsOf(view: PoolView, host: HostRecord): MessageInitShape<typeof
       }),
     );
   }
+  const { orphans = [] } = host;
+  if (orphans.length > 0) {
+    conditions.push(
+      toCondition({
+        type: "NoOrphans",
+        holds: false,
+        reason: "OrphansFound",
+        message: `VMs that carry the pool's names, or that it has let go of, are removed here: ${describeOrphans(orphans)}`,
+        sinceMs: host.updateTimeMs,
+      }),
+    );
+  }
   return [...conditions, ...host.conditions.map(toCondition)];
 }
+
+function describeOrphans(orphans: readonly Orphan[]): string {
+  const named = orphans.slice(0, orphansNamedMax).map(({ name, removeAtMs, commandId, retryCount }) => {
+    if (commandId !== undefined) return `${name} now${retryCount === 0 ? "" : ` (attempt ${retryCount + 1})`}`;
+    return `${name} at ${new Date(removeAtMs).toISOString()}`;
+  });
+  const more = orphans.length - named.length;
+  return `${named.join(", ")}${more === 0 ? "" : ` and ${more} more`}`;
+}
+
+/** A condition is one line of a table. */
+const orphansNamedMax = 4;
 
 const connectedMessages: Readonly<Record<HostRecord["state"], string>> = {
   ENROLLED: "the host has never connected",

@@ -3,7 +3,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { VmPlacementSchema, VmSpecSchema } from "../../../shared/gen/es/meridian/v1/vm_pb.ts";
 import type { VmPlacement, VmSpec } from "../../pool/vm.ts";
 import { nameOf } from "../resource-name.ts";
-import { architectures, strategies, wantedStates } from "./enums.ts";
+import { architectures, hostLossPolicies, strategies, wantedStates } from "./enums.ts";
 import { toDuration } from "./time.ts";
 import { toLabelExpression, toReadiness } from "./types.ts";
 
@@ -20,6 +20,8 @@ export function toVmSpec(spec: VmSpec): MessageInitShape<typeof VmSpecSchema> {
     ...(spec.pendingTimeoutMs === 0 ? {} : { pendingTimeout: toDuration(spec.pendingTimeoutMs) }),
     ...(spec.leaseDurationMs === undefined ? {} : { leaseDuration: toDuration(spec.leaseDurationMs) }),
     ...(spec.maxLifetimeMs === undefined ? {} : { maxLifetime: toDuration(spec.maxLifetimeMs) }),
+    onHostLost: hostLossPolicies[spec.onHostLost ?? "keep"],
+    retryAttempts: spec.retryAttempts ?? 0,
     ...(spec.readiness === undefined ? {} : { readiness: toReadiness(spec.readiness) }),
     labels: { ...spec.labels },
     annotations: { ...spec.annotations },

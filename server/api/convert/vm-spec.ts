@@ -18,9 +18,10 @@ import {
   pendingTimeoutMs,
   priorityMax,
   projectLengthMax,
+  retryAttemptsMax,
 } from "../limits.ts";
 import { checkName, templateNamePattern } from "../resource-name.ts";
-import { architectures, optionalWord, strategies, wantedStates } from "./enums.ts";
+import { architectures, hostLossPolicies, optionalWord, strategies, wantedStates } from "./enums.ts";
 import { readDuration } from "./time.ts";
 import {
   checkLabelKey,
@@ -63,11 +64,26 @@ export function readVmSpecParts(checks: FieldChecks, field: Field<VmSpecMessage>
     priority: checks.number(`${path}.priority`, spec.priority ?? defaultPriority, { least: 0, most: priorityMax }),
     wanted: readWanted(checks, { path: `${path}.wanted`, value: spec.wanted }),
     pendingTimeoutMs: readDuration(checks, timeoutField, pendingTimeoutMs) ?? 0,
+    ...readPolicies(checks, field),
     ...(leaseMs === undefined ? {} : { leaseDurationMs: leaseMs }),
     ...(lifetimeMs === undefined ? {} : { maxLifetimeMs: lifetimeMs }),
     ...(readiness === undefined ? {} : { readiness }),
     labels: readLabels(checks, { path: `${path}.labels`, value: spec.labels }),
     annotations: readAnnotations(checks, { path: `${path}.annotations`, value: spec.annotations }),
+  };
+}
+
+/** What becomes of it when its host is lost, or cannot make it. */
+function readPolicies(
+  checks: FieldChecks,
+  { path, value }: Field<VmSpecMessage>,
+): Pick<VmSpec, "onHostLost" | "retryAttempts"> {
+  const onHostLost = optionalWord(checks, { path: `${path}.on_host_lost`, value: value.onHostLost }, hostLossPolicies);
+  const bounds = { least: 0, most: retryAttemptsMax };
+  const retryAttempts = checks.number(`${path}.retry_attempts`, value.retryAttempts, bounds);
+  return {
+    ...(onHostLost === undefined || onHostLost === "keep" ? {} : { onHostLost }),
+    ...(retryAttempts === 0 ? {} : { retryAttempts }),
   };
 }
 

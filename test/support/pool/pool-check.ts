@@ -5,6 +5,7 @@ import { HostLedger } from "../../../server/pool/ledger.ts";
 import { type Pool, vmDueMs } from "../../../server/pool/pool.ts";
 import { type VmRecord, vmStates } from "../../../server/pool/vm.ts";
 import { kindUnderWay } from "../../../server/pool/vm-machine.ts";
+import { parseHostVmName } from "../../../shared/ids.ts";
 
 /** Asserts that the indexes say what the records say, and that no rule of capacity is broken. */
 export function checkPool(pool: Pool): void {
@@ -42,6 +43,7 @@ export function checkPlanned(pool: Pool): void {
 }
 
 function checkHost(pool: Pool, host: HostRecord): void {
+  checkOrphans(pool, host);
   const ledger = pool.ledger(host.id);
   const recounted = new HostLedger();
   recounted.setHost(host);
@@ -58,6 +60,23 @@ function checkHost(pool: Pool, host: HostRecord): void {
   assert.ok(memoryMib <= ledger.memoryCapacityMib, `${memoryMib} MiB on hosts/${host.id}`);
 }
 
+/** What carries our names and is not the pool's is on its way out, and nothing that is the pool's is. */
+function checkOrphans(pool: Pool, { id, foreignVms, orphans = [] }: HostRecord): void {
+  const owned = new Set([...pool.vmsOn(id)].map((vm) => pool.vms.get(vm)?.sight?.id));
+  for (const vm of foreignVms) {
+    assert.ok(!owned.has(vm.id), `${vm.name} on hosts/${id} is counted twice`);
+    const isKnown = orphans.some((orphan) => orphan.id === vm.id);
+    assert.ok(isKnown || parseHostVmName(vm.name) === undefined, `${vm.name} on hosts/${id} is left to itself`);
+  }
+  for (const orphan of orphans) {
+    assert.ok(
+      foreignVms.some((vm) => vm.id === orphan.id),
+      `${orphan.name} is not on hosts/${id}`,
+    );
+  }
+  assert.equal(new Set(orphans.map((orphan) => orphan.id)).size, orphans.length, `orphans of hosts/${id}`);
+}
+
 function checkVm(pool: Pool, vm: VmRecord): void {
   const isOnHost = vm.state !== "PENDING" && vm.state !== "DELETED" && vm.state !== "FAILED";
   if (isOnHost) assert.ok(vm.host !== undefined && pool.hosts.has(vm.host), `vms/${vm.id} is ${vm.state} on no host`);
@@ -65,6 +84,8 @@ function checkVm(pool: Pool, vm: VmRecord): void {
     assert.equal(vm.command, undefined, `vms/${vm.id} has a command and no host`);
     assert.equal(vm.sight, undefined, `vms/${vm.id} is seen on no host`);
   }
+  assert.ok(vm.leaseEndMs === undefined || vm.host !== undefined, `vms/${vm.id} has a lease on no host`);
+  assert.ok((vm.retriesUsed ?? 0) <= (vm.spec.retryAttempts ?? 0) || vm.state !== "PENDING", `vms/${vm.id} retries`);
   if (vm.command !== undefined) {
     assert.ok(["SENT", "ACCEPTED", "RUNNING"].includes(vm.command.state), `vms/${vm.id} keeps an ended command`);
     assert.ok(

@@ -101,6 +101,7 @@ export class PoolDriver {
     await host.connect(fields);
     const unfinished = [...this.view().vmsOn(host.id)].map((id) => this.vm(id));
     for (const vm of unfinished) if (vm.command !== undefined) this.send(vm, vm.command);
+    this.sendRemovals(undefined, this.view().hosts.get(host.id));
     await this.settle();
   }
 
@@ -178,10 +179,21 @@ export class PoolDriver {
   private onBatch(batch: DurableBatch): void {
     this.batches.push(batch);
     for (const change of batch.changes) {
+      if (change.kind === "host") this.sendRemovals(change.before, change.after);
       if (change.kind !== "vm") continue;
       const command = change.after?.command;
       if (change.after === undefined || command === undefined || command.id === change.before?.command?.id) continue;
       this.send(change.after, command);
+    }
+  }
+
+  private sendRemovals(before: HostRecord | undefined, after: HostRecord | undefined): void {
+    const host = after === undefined ? undefined : this.hosts.get(after.id);
+    if (host?.isConnected !== true) return;
+    const sent = new Set(before?.orphans?.map(({ commandId }) => commandId));
+    for (const { id, commandId } of after?.orphans ?? []) {
+      if (commandId === undefined || sent.has(commandId)) continue;
+      host.receiveRemoval(id, commandId).catch(() => undefined);
     }
   }
 

@@ -6,7 +6,7 @@ import type { Pool } from "../../../server/pool/pool.ts";
 import type { CommandKind, VmRecord } from "../../../server/pool/vm.ts";
 import { type HostId, hostVmName, type VmId } from "../../../shared/ids.ts";
 import { changedInventory, goldenVm, hostConnected, hostFacts, hostUse, hostVm, wholeInventory } from "./hosts.ts";
-import { uidFor, vmCreate, vmWant } from "./specs.ts";
+import { uidFor, type VmSpecFields, vmCreate, vmWant } from "./specs.ts";
 
 /** One step, made into an event when its turn comes, since it depends on what the pool is then. */
 export type Step =
@@ -16,7 +16,13 @@ export type Step =
       readonly isMacos: boolean;
       readonly cpuCount: number;
       readonly timeoutMs: number;
+      readonly lifetime: Lifetime;
     }
+  | { readonly kind: "renew"; readonly vm: number }
+  /** The host removes, or does not, what nobody owns. */
+  | { readonly kind: "removal"; readonly host: number; readonly state: CommandReport["state"] }
+  /** The host shows what an earlier attempt left there, or a VM with a name of ours that nobody knows. */
+  | { readonly kind: "leftover"; readonly host: number; readonly vm: number; readonly isUnknown: boolean }
   | { readonly kind: "want"; readonly vm: number; readonly wanted: (typeof wishes)[number]; readonly force: boolean }
   | { readonly kind: "restart"; readonly vm: number }
   | {
@@ -37,6 +43,18 @@ export type Step =
   | { readonly kind: "wait"; readonly spanMs: number }
   /** The server ends, and the next one opens what is durable. */
   | { readonly kind: "reopen" };
+
+/** What a VM's spec says of its end, and of ends of others. */
+type Lifetime = Pick<VmSpecFields, "leaseDurationMs" | "maxLifetimeMs" | "onHostLost" | "retryAttempts">;
+const lifetimes: readonly Lifetime[] = [
+  {},
+  {},
+  { leaseDurationMs: 30_000 },
+  { leaseDurationMs: 300_000, maxLifetimeMs: 200_000 },
+  { onHostLost: "fail" },
+  { onHostLost: "replace", retryAttempts: 2 },
+  { retryAttempts: 1 },
+];
 
 const wishes = ["running", "stopped", "suspended", "paused", "deleted"] as const;
 /** "" stands for a VM that is not there. */
@@ -66,7 +84,21 @@ export const anyStep: fc.Arbitrary<Step> = fc.oneof(
       isMacos: fc.boolean(),
       cpuCount: fc.constantFrom(1, 4, 8),
       timeoutMs: fc.constantFrom(0, 0, 30_000),
+      lifetime: fc.constantFrom(...lifetimes),
     }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("renew"), vm }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant("removal"),
+      host,
+      state: fc.constantFrom<CommandReport["state"][]>("ACCEPTED", "SUCCEEDED", "SUCCEEDED", "FAILED", "REFUSED"),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant("leftover"), host, vm, isUnknown: fc.boolean() }),
   },
   {
     weight: 5,
@@ -145,6 +177,7 @@ export function eventOf(
         uid: uidFor(`uid-${stepNumber}`),
         resources: { cpuCount, memoryMib: 0, diskMib: 0 },
         pendingTimeoutMs: step.timeoutMs,
+        ...step.lifetime,
         ...(step.isMacos ? { template: macosTemplate } : {}),
       });
     }
@@ -152,6 +185,18 @@ export function eventOf(
       return vmWant(`vm-${step.vm}`, step.wanted, { force: step.force });
     case "restart":
       return vmWant(`vm-${step.vm}`, "running", { action: "restart" });
+    case "renew":
+      return { type: "vm-renew", id: `vm-${step.vm}` as VmId };
+    case "removal":
+      return removalReports(pool, hostIdOf(step.host), step.state)[0];
+    case "leftover": {
+      const id = hostIdOf(step.host);
+      const record = recordOf(pool, step.vm);
+      const uid = step.isUnknown || record === undefined ? uidFor("nobody's") : record.uid;
+      // No attempt has the number 0.
+      const leftover = hostVm(hostVmName(uid, 0), { resources: { cpuCount: 1, memoryMib: 1024, diskMib: 0 } });
+      return { type: "host-inventoried", id, epoch: epochOf(pool, id), inventory: changedInventory([leftover]) };
+    }
     case "report":
       return reported(pool, step);
     case "sight": {
@@ -207,7 +252,18 @@ export function obedienceEvents(pool: Pool): readonly PoolEvent[] {
   const reports = Array.from({ length: vmCount }, (_, index) =>
     reported(pool, { kind: "report", vm: index, state: "SUCCEEDED", isRetryable: true, seen: asCommanded, staleBy: 0 }),
   );
-  return [...heartbeats, ...reports.filter((event) => event !== undefined)];
+  const removals = [...pool.hosts.keys()].flatMap((id) => removalReports(pool, id, "SUCCEEDED"));
+  return [...heartbeats, ...reports.filter((event) => event !== undefined), ...removals];
+}
+
+/** Reports about the removals that are under way on a host. */
+function removalReports(pool: Pool, id: HostId, state: CommandReport["state"]): readonly PoolEvent[] {
+  return (pool.hosts.get(id)?.orphans ?? []).flatMap(({ commandId }): readonly PoolEvent[] => {
+    if (commandId === undefined) return [];
+    const failure = { reason: "Random", message: "it failed", suspect: "host", isRetryable: true } as const;
+    const report = { commandId, state, ...(state === "FAILED" || state === "REFUSED" ? { failure } : {}) };
+    return [{ type: "command-reported", hostId: id, epoch: epochOf(pool, id), report }];
+  });
 }
 
 const largeHost = hostFacts({ total: { cpuCount: 16, memoryMib: 65_536, diskMib: 1_000_000 } });

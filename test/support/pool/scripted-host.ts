@@ -58,6 +58,8 @@ export class ScriptedHost {
   readonly vms = new Map<string, HostVm>();
   /** Every command that reached it, in order. */
   readonly received: VmCommand[] = [];
+  /** The ids of the VMs of every removal that reached it, in order. */
+  readonly removals: string[] = [];
   private readonly engine: EngineApi;
   private readonly fields: Partial<HostConnected>;
   private readonly answers = new Map<CommandKind, Answer>();
@@ -144,6 +146,20 @@ export class ScriptedHost {
     if (answer.kind === "accept") return;
     if (answer.kind === "succeed") await this.finish(vm, command);
     else await this.fail(vm, command, answer);
+  }
+
+  /** The host is to remove a VM that is nobody's; it does so as it is told to delete. */
+  async receiveRemoval(id: string, commandId: string): Promise<void> {
+    this.removals.push(id);
+    const answer = this.nextAnswers.get("delete")?.shift() ?? this.answers.get("delete") ?? succeed;
+    if (answer.kind === "hold") return;
+    if (answer.kind === "fail") {
+      const failure = { ...failureOf("delete"), isRetryable: answer.isRetryable };
+      await this.report({ id: commandId }, "FAILED", { failure });
+      return;
+    }
+    for (const vm of this.vms.values()) if (vm.id === id) this.vms.delete(vm.name);
+    await this.report({ id: commandId }, "SUCCEEDED");
   }
 
   /** Does a command and reports its success. */

@@ -65,6 +65,10 @@ describe("random histories", () => {
           const isDone = vm.state === restingStates[vm.spec.wanted] || vm.state === "FAILED" || vm.state === "PENDING";
           assert.ok(isDone, `vms/${vm.id} is ${vm.state}, and wanted ${vm.spec.wanted}`);
         }
+        for (const host of pool.view().hosts.values()) {
+          const due = host.orphans?.filter(({ removeAtMs }) => removeAtMs <= pool.engine.nowMs()) ?? [];
+          assert.deepEqual(due, [], `orphans of hosts/${host.id}`);
+        }
         await pool.close();
       }),
       { numRuns: 400 },

@@ -320,7 +320,8 @@ describe("wishes for a VM", () => {
       assert.equal(pool.vm("a").state, "RUNNING");
     });
 
-    it("a VM that is the pool's by its name, but of an earlier attempt, is foreign", async () => {
+    it("a VM that is the pool's by its name, but of an earlier attempt, counts until it is removed", async () => {
+      host.always("delete", hold);
       await pool.create("a");
       const stray = hostVm(pool.hostName("a").replace(/001$/, "000"), { state: "running" });
       await host.tellInventory(changedInventory([stray]));
@@ -332,6 +333,7 @@ describe("wishes for a VM", () => {
         ["golden-linux", stray.name],
       );
       assert.equal(pool.view().ledger(host.id).cpuTaken, 4);
+      assert.deepEqual(host.removals, [stray.id]);
     });
   });
 });

@@ -6,6 +6,7 @@ import {
   inventoryOf,
   STATE_ACCEPTED,
   STATE_FAILED,
+  STATE_RUNNING,
   STATE_SUCCEEDED,
   settle,
   until,
@@ -205,6 +206,45 @@ describe("sessions: commands", () => {
       spec: { ...host.spec, limits: { ...host.spec.limits, parallelCreates: 1 } },
     });
     assert.equal((await agent.next("settings")).settings.parallelCreates, 1);
+  });
+
+  it("has what nobody owns removed, again in the next session, and not once it is gone", async () => {
+    await link.createVm("build", "golden");
+    const { hostVmName: name } = await agent.nextCommand();
+    const left = hostVmOf({ id: "left-id", name: name.replace(/...$/, "000") });
+    agent.inventory({ sequence: 2, vms: [left] });
+    const removal = await agent.nextCommand(1);
+    assert.deepEqual(removal, {
+      id: removal.id,
+      epoch: 2,
+      vmUid: "",
+      generation: 0,
+      silenceLimitMs: 300_000,
+      hostVmName: "",
+      hostVmId: "left-id",
+      leaseMs: 0,
+      action: { $case: "delete", delete: { force: true } },
+    });
+    agent.close();
+    await until(async () => (await link.contact())?.isConnected === false, "the end of the session");
+    const again = link.agent();
+    await again.open({
+      inventory: inventoryOf({
+        sequence: 1,
+        whole: true,
+        vms: [hostVmOf({ id: "golden-id", name: "golden-image" }), left],
+      }),
+    });
+    await until(() => again.all("command").some(({ command }) => command.id === removal.id), "the removal");
+    again.inventory({ sequence: 2, removedIds: ["left-id"] });
+    assert.equal((await again.next("cancelCommand")).cancelCommand.commandId, removal.id);
+    assert.deepEqual((await link.host())?.orphans, []);
+  });
+
+  it("calls off what an agent is at and nobody waits for any more", async () => {
+    const again = link.agent();
+    await again.open({ agentRunId: "run-2", commands: [updateOf("an-old-create", STATE_RUNNING)] });
+    assert.equal((await again.next("cancelCommand")).cancelCommand.commandId, "an-old-create");
   });
 
   it("lets go of a host that is deleted", async () => {

@@ -180,6 +180,7 @@ export type VmSpec = Message<"meridian.v1.VmSpec"> & {
 
   /**
    * How long the VM may live in all, however often it is renewed. Counts from its creation. Absent: without a bound.
+   * From 10 s to 365 days.
    *
    * @generated from field: google.protobuf.Duration max_lifetime = 13;
    */
