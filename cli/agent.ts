@@ -10,6 +10,7 @@ import { createLogger } from "../shared/log.ts";
 import { applyConfigFile } from "./environment.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { Failure, wrongUsage } from "./failure.ts";
+import { silenceGrpc } from "./grpc-log.ts";
 import type { Program } from "./program-type.ts";
 import { configOption, insecureOption, logLevelOption, requirePlainText, serveUntilInterrupted } from "./service.ts";
 import type { Terminal } from "./terminal.ts";
@@ -92,6 +93,7 @@ export function registerAgent(program: Program, terminal: Terminal): void {
       ...(flags.vmOwner !== undefined && { owner: flags.vmOwner }),
       ...(flags.vmFolder !== undefined && { vmFolder: flags.vmFolder }),
     });
+    await silenceGrpc();
     const agent = startAgent({
       servers: servers.map(formatAddress),
       hostId,

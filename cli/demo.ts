@@ -3,8 +3,9 @@ import { createServer } from "node:net";
 import { Option } from "@commander-js/extra-typings";
 import { exitCodes } from "./exit-codes.ts";
 import { Failure } from "./failure.ts";
-import { type DemoPool, startDemoPool } from "./lab/demo-pool.ts";
-import { type StoryTeller, tellStory } from "./lab/demo-story.ts";
+import { silenceGrpc } from "./grpc-log.ts";
+import type { DemoPool } from "./lab/demo-pool.ts";
+import type { StoryTeller } from "./lab/demo-story.ts";
 import { paintFor } from "./output/paint.ts";
 import type { Program } from "./program-type.ts";
 import type { Terminal } from "./terminal.ts";
@@ -32,6 +33,10 @@ async function demo(
   terminal: Terminal,
   { hosts, isOnce }: { readonly hosts: number; readonly isOnce: boolean },
 ): Promise<void> {
+  // Only here, so that no other verb waits for server, agents and simulated Macs to load.
+  const { startDemoPool } = await import("./lab/demo-pool.ts");
+  const { tellStory } = await import("./lab/demo-story.ts");
+  await silenceGrpc();
   const teller = createTeller(terminal);
   const pool = await startDemoPool({ hosts, ports: await choosePorts(isOnce) });
   try {

@@ -6,6 +6,7 @@ import { randomIds } from "../shared/ids.ts";
 import { createLogger, type LogLevel } from "../shared/log.ts";
 import { applyConfigFile } from "./environment.ts";
 import { wrongUsage } from "./failure.ts";
+import { silenceGrpc } from "./grpc-log.ts";
 import type { Program } from "./program-type.ts";
 import { configOption, insecureOption, logLevelOption, requirePlainText, serveUntilInterrupted } from "./service.ts";
 import type { Terminal } from "./terminal.ts";
@@ -105,6 +106,7 @@ async function serve(
 ): Promise<void> {
   // Only here, so that no other verb waits for the server's packages to load.
   const { startServer } = await import("../server/server.ts");
+  await silenceGrpc();
   const log = createLogger("meridian-server", { level: logLevel });
   const server = await startServer({
     ...options,

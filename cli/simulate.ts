@@ -5,8 +5,9 @@ import { createLogger } from "../shared/log.ts";
 import { deriveSeed } from "../simulator/random.ts";
 import type { SimulatedMacOptions } from "../simulator/simulated-mac.ts";
 import { wrongUsage } from "./failure.ts";
+import { silenceGrpc } from "./grpc-log.ts";
 import { goldenLinux, goldenMacos, labCatalog } from "./lab/lab-images.ts";
-import { createJitter, type SimulatedHost, startSimulatedHost } from "./lab/simulated-host.ts";
+import type { SimulatedHost } from "./lab/simulated-host.ts";
 import type { Program } from "./program-type.ts";
 import type { Terminal } from "./terminal.ts";
 import { formatAddress, isLoopback, parseAddress } from "./values/address.ts";
@@ -93,6 +94,9 @@ async function simulate(terminal: Terminal, flags: SimulateFlags): Promise<void>
       "Use an address of 127.0.0.0/8.",
     );
   }
+  // Only here, so that no other verb waits for agents and simulated Macs to load.
+  const { createJitter, startSimulatedHost } = await import("./lab/simulated-host.ts");
+  await silenceGrpc();
   const log = createLogger("meridian-simulate", { level: "warn" });
   const hosts: SimulatedHost[] = [];
   terminal.stderr.write(`starting ${flags.hosts} simulated Macs for ${formatAddress(server)}, seed ${flags.seed}\n`);
