@@ -98,6 +98,9 @@ function checkLicence({ licence, hardware }: SurveyResult): Omit<HostCondition, 
   const found = licence.value;
   if (found === undefined) {
     if (hardware.value?.isLicensed === true) return good("Licensed", "Parallels Desktop says that it is licensed.");
+    if (hardware.value !== undefined) {
+      return bad("LicenceNotValid", "Parallels Desktop says that it has no licence: activate one on this Mac.");
+    }
     return bad("NotReadYet", "The licence could not be read yet; see ParallelsReachable.");
   }
   if (found.isValid) return good("Valid", "Parallels Desktop has a valid licence.");

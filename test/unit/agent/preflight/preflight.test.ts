@@ -69,6 +69,15 @@ describe("the preflight", () => {
     assert.match(conditions()[2]?.message ?? "", /"expired"/);
   });
 
+  it("takes the word of the hardware where the service has no route for the licence", async () => {
+    parallels.interfere = failing("failed", ({ method }) => method === "readLicence");
+    await look();
+    assert.deepEqual(broken(), []);
+    parallels.hardware = { ...parallels.hardware, isLicensed: false };
+    await look();
+    assert.deepEqual(broken(), ["LicenceValid LicenceNotValid"]);
+  });
+
   it("names a disk below the reserve, and not one that is exactly at it", async () => {
     parallels.disk = { freeMib: 1_000, totalMib: 10_000 };
     await look();
