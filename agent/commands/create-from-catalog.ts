@@ -7,7 +7,7 @@
 import type { CatalogImage, CreateAction } from "../../shared/gen/link/meridian/agent/v1/agent_service.ts";
 import type { CreateFromCatalog, ParallelsJob } from "../parallels/api.ts";
 import type { CommandContext } from "./command-context.ts";
-import { CommandFailure, failureKindOf } from "./failure.ts";
+import { CommandCancelled, CommandFailure, failureKindOf } from "./failure.ts";
 import { untilReachable } from "./retry.ts";
 import { SilenceWatch } from "./silence.ts";
 import { findVm } from "./vm-lookup.ts";
@@ -34,6 +34,13 @@ export async function pullFromCatalog(
       heard = undefined;
       return job;
     });
+  } catch (error) {
+    // Nothing takes a pull back: a command that is withdrawn meanwhile ends only when there is what it has to remove.
+    // One whose lease ran out while it was made is removed by who keeps the leases.
+    if (context.signal.reason instanceof CommandCancelled) {
+      await awaitPull({ ...context, signal: context.stopping });
+    }
+    throw error;
   } finally {
     events.cancel();
   }
@@ -60,9 +67,9 @@ async function follow(
   request: CreateFromCatalog,
   takeHeard: () => ParallelsJob | undefined,
 ): Promise<void> {
-  const { hostVms, parallels, signal, tuning } = context;
+  const { hostVms, parallels, signal, stopping, tuning } = context;
   const silence = new SilenceWatch(context, "network");
-  const begin = (): Promise<void> => untilReachable(context, () => parallels.beginCreate(request, signal));
+  const begin = (): Promise<void> => untilReachable(context, () => parallels.beginCreate(request, stopping));
   let lastSeen = "";
   // Asked before begun: an agent that was restarted finds the job that its last run began. The service itself does not
   // refuse a job id that it knows: it would pull a second time.

@@ -92,6 +92,8 @@ export function planStopped(context: CommandContext, force: boolean): PowerPlan 
         askedAtMs = clock.monotonicMs();
         return { kind: "act", verb: "stop", limitMs: tuning.shutdownLimitMs };
       case "paused":
+        // Parallels Desktop does not even cut the power of a paused VM.
+        return { kind: "act", verb: "resume" };
       case "suspended":
         return force || askedAtMs !== undefined ? cutPower : { kind: "act", verb: "resume" };
       default: {

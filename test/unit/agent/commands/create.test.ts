@@ -139,6 +139,21 @@ describe("create", () => {
       assert.equal(bench.parallels.vmNamed(poolVmName), undefined);
     });
 
+    it("is not over, when it is cancelled while an image is pulled, before the VM is there and removed", async () => {
+      const command = commandOf(createFromCatalog());
+      bench.dispatcher.handle(command);
+      await bench.clock.advanceUntil(() => bench.parallels.begun.length > 0, 1_000);
+      const jobId = bench.parallels.begun[0]?.jobId ?? "";
+      bench.dispatcher.cancel(command.id, "the VM is no longer wanted");
+      await bench.clock.advance(10_000);
+      assert.equal(bench.endOf(command), undefined);
+      bench.parallels.addVm({ name: poolVmName });
+      bench.parallels.moveJob(jobId, { state: "succeeded" });
+      const end = await bench.finish(command);
+      assert.equal(end.failure?.reason, "Cancelled");
+      assert.equal(bench.parallels.vmNamed(poolVmName), undefined);
+    });
+
     it("leaves what was made alone when only the agent stops", async () => {
       bench.parallels.addVm({ name: "golden" });
       bench.parallels.interfere = (call, signal) => (call.method === "configureVm" ? hang(signal) : undefined);

@@ -49,7 +49,7 @@ describe("power commands", () => {
     ["stop", stop, "suspended", ["resume", "stop"], "stopped"],
     ["stop", stop, "stopped", [], "stopped"],
     ["forced stop", forceStop, "running", ["stop force"], "stopped"],
-    ["forced stop", forceStop, "paused", ["stop force"], "stopped"],
+    ["forced stop", forceStop, "paused", ["resume", "stop force"], "stopped"],
     ["forced stop", forceStop, "suspended", ["stop force"], "stopped"],
     ["suspend", suspend, "running", ["suspend"], "suspended"],
     ["suspend", suspend, "paused", ["resume", "suspend"], "suspended"],
@@ -66,7 +66,7 @@ describe("power commands", () => {
     ["delete", remove, "paused", ["resume", "stop"], "gone"],
     ["delete", remove, "invalid", [], "gone"],
     ["forced delete", forceRemove, "running", ["stop force"], "gone"],
-    ["forced delete", forceRemove, "paused", ["stop force"], "gone"],
+    ["forced delete", forceRemove, "paused", ["resume", "stop force"], "gone"],
     ["forced delete", forceRemove, "suspended", ["stop force"], "gone"],
   ];
 
