@@ -26,7 +26,7 @@ interface Score {
  * A host that has just failed this VM would do so again; a pull takes minutes, a preference is a wish, and packing only
  * decides between hosts that are alike otherwise.
  */
-const scores: readonly Score[] = [
+export const scores: readonly Score[] = [
   { name: "not_failed_here", weight: 200, value: ({ host }, { failure }) => (failure?.host === host.id ? 0 : 1) },
   { name: "template_present", weight: 100, value: ({ ledger }, { image }) => (holdsImage(ledger, image) ? 1 : 0) },
   {
