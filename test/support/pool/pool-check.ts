@@ -20,7 +20,7 @@ export function checkPool(pool: Pool): void {
   }
   const waiting = vms.filter((vm) => vm.state === "PENDING" && vm.spec.wanted !== "deleted").map(({ id }) => id);
   assert.deepEqual([...pool.waiting].sort(), waiting.sort(), "VMs that wait");
-  const dueTimes = vms.flatMap((vm) => vmDueMs(vm) ?? []);
+  const dueTimes = vms.flatMap((vm) => latestLookMs(pool, vm) ?? []);
   if (dueTimes.length > 0) {
     const { nextMs } = pool.deadlines;
     assert.ok(nextMs !== undefined && nextMs <= Math.min(...dueTimes), "what is due next is scheduled");
@@ -40,6 +40,14 @@ export function checkPlanned(pool: Pool): void {
       assert.ok(vm.state === "DELETING" || vm.state === "DELETED", `vms/${vm.id} is ${vm.state}, and wanted deleted`);
     }
   }
+}
+
+/** What is due on a host that has yet to be heard, after a start for one, waits until the host counts as silent. */
+function latestLookMs(pool: Pool, vm: VmRecord): number | undefined {
+  const dueMs = vmDueMs(vm);
+  const contact = vm.host === undefined ? undefined : pool.contact(vm.host);
+  if (dueMs === undefined || contact === undefined || contact.isConnected) return dueMs;
+  return Math.max(dueMs, contact.silentAtMs);
 }
 
 function checkHost(pool: Pool, host: HostRecord): void {
