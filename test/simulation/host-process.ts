@@ -1,0 +1,147 @@
+/**
+ * One Mac of a run: a simulated Parallels Desktop, and the real agent, which can be ended at any moment, also between a call
+ * of the local API and its answer, and is started again by the system.
+ */
+import { type Agent, startAgent } from "../../agent/agent.ts";
+import { openJournal } from "../../agent/journal/journal.ts";
+import type { ParallelsApi } from "../../agent/parallels/api.ts";
+import type { IdSource } from "../../shared/ids.ts";
+import type { Logger } from "../../shared/log.ts";
+import { createInMemoryApi } from "../../simulator/in-memory-api.ts";
+import { SimulatedMac } from "../../simulator/mac.ts";
+import type { MacOptions } from "../../simulator/mac-facts.ts";
+import type { Random } from "../../simulator/random.ts";
+import { JournalDisk } from "./journal-disk.ts";
+import { Life, type Machine } from "./life.ts";
+import type { Mutant } from "./mutant.ts";
+import type { Network } from "./network.ts";
+import { ownParallels } from "./owned-parallels.ts";
+import type { Scheduler } from "./scheduler.ts";
+
+export interface HostProcessOptions {
+  readonly id: string;
+  readonly mac: MacOptions;
+  readonly scheduler: Scheduler;
+  readonly network: Network;
+  readonly random: Random;
+  readonly ids: IdSource;
+  readonly log: Logger;
+  readonly mutant: Mutant;
+  readonly note: (text: string) => void;
+}
+
+export class HostProcess {
+  readonly id: string;
+  readonly mac: SimulatedMac;
+  readonly journalDisk: JournalDisk;
+  readonly machine: Machine = { wallOffsetMs: 0 };
+  /** The agent ends at its next call of the local API: before the call is made, or when its answer is there. */
+  crashAtCall: "before" | "after" | undefined;
+  readonly #options: HostProcessOptions;
+  #running: { readonly agent: Agent; readonly parallels: ParallelsApi } | undefined;
+  /** Of the agent's process, which begins before the agent does. */
+  #life: Life | undefined;
+  #bootCount = 1;
+  #bootedMs = 0;
+  #isOff = false;
+
+  constructor(options: HostProcessOptions) {
+    this.#options = options;
+    this.id = options.id;
+    this.journalDisk = new JournalDisk(options.random);
+    this.mac = new SimulatedMac(options.mac, new Life(options.scheduler, this.machine).clock);
+  }
+
+  get hasAgent(): boolean {
+    return this.#running !== undefined;
+  }
+
+  startAgent(): void {
+    if (this.#life !== undefined || this.#isOff) return;
+    const life = new Life(this.#options.scheduler, this.machine);
+    this.#life = life;
+    void this.#startAgent(life);
+  }
+
+  async #startAgent(life: Life): Promise<void> {
+    const { scheduler, network, random, ids, log, mutant, note } = this.#options;
+    const storage = mutant.journal(this.journalDisk.open(life), life);
+    const journal = await life.outcome(openJournal(storage, { clock: life.clock, log }));
+    const owned = ownParallels(mutant.parallels(createInMemoryApi(this.mac)), life, (moment) => this.#atCall(moment));
+    const agent = startAgent({
+      servers: ["server"],
+      hostId: this.id,
+      parallels: owned,
+      log,
+      agentVersion: "simulated",
+      clock: life.clock,
+      ids,
+      random: () => random.fraction(),
+      bootId: `${this.id}-boot-${this.#bootCount}`,
+      transport: mutant.transport(network.transport(this.id, life)),
+      probeTcp: async () => undefined,
+      journal,
+      uptimeMs: () => scheduler.nowMs - this.#bootedMs,
+    });
+    this.#running = { agent, parallels: owned };
+    void agent.closed.then(() => {
+      if (life.isOver) return;
+      note(`${this.id}: the agent ended`);
+      this.#leave(life);
+    });
+    note(`${this.id}: agent started`);
+  }
+
+  /** `kill -9`: what Parallels Desktop was asked to do goes on without it. */
+  crashAgent(): void {
+    const life = this.#life;
+    if (life === undefined) return;
+    this.#options.note(`${this.id}: agent crashed`);
+    life.end();
+    this.#leave(life);
+    this.#options.network.cut(this.id);
+  }
+
+  /** An upgrade: it says goodbye. */
+  stopAgent(): void {
+    void this.#running?.agent.close();
+  }
+
+  /** The Mac loses its power: every guest is off, and its service and agent come back after a while. */
+  reboot(): void {
+    const { note, random, scheduler } = this.#options;
+    if (this.#isOff) return;
+    note(`${this.id}: the Mac reboots`);
+    this.#isOff = true;
+    this.crashAgent();
+    this.mac.takeServiceDown();
+    for (const vm of this.mac.vms) if (vm.isPoweredOn) this.mac.person.stopVm(vm.id);
+    this.#bootCount += 1;
+    scheduler.after(random.between(20_000, 120_000), () => {
+      this.#bootedMs = scheduler.nowMs;
+      this.mac.restartService();
+      this.mac.bringServiceUp();
+      this.#isOff = false;
+      this.startAgent();
+    });
+  }
+
+  #leave(life: Life): void {
+    if (this.#life !== life) return;
+    const running = this.#running;
+    this.#life = undefined;
+    this.#running = undefined;
+    this.crashAtCall = undefined;
+    life.end();
+    // The process's sockets to the local service close with it.
+    void running?.parallels.close();
+    const { random, scheduler } = this.#options;
+    scheduler.after(random.between(500, 10_000), () => this.startAgent());
+  }
+
+  #atCall(moment: "before" | "after"): void {
+    if (this.crashAtCall !== moment) return;
+    this.crashAtCall = undefined;
+    this.crashAgent();
+  }
+}

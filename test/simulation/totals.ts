@@ -1,0 +1,48 @@
+/** What many runs came to, as one line. */
+import type { RunResult } from "./run.ts";
+
+/** How many seeds are named for each broken rule. */
+const namedMax = 12;
+
+export class Totals {
+  brokenCount = 0;
+  #seedCount = 0;
+  #stepCount = 0;
+  #settleStepCount = 0;
+  #simulatedMs = 0;
+  #callCount = 0;
+  #lostAnswerCount = 0;
+  readonly #faults = new Map<string, number>();
+  readonly #rules = new Map<string, number[]>();
+  readonly #startedMs = performance.now();
+
+  add(result: RunResult): void {
+    this.#seedCount += 1;
+    this.#stepCount += result.stepCount;
+    this.#settleStepCount += result.settleStepCount;
+    this.#simulatedMs += result.simulatedMs;
+    this.#callCount += result.callCount;
+    this.#lostAnswerCount += result.lostAnswerCount;
+    for (const [kind, count] of result.faultCounts) this.#faults.set(kind, (this.#faults.get(kind) ?? 0) + count);
+    if (result.broken === undefined) return;
+    this.brokenCount += 1;
+    const { rule } = result.broken;
+    this.#rules.set(rule, [...(this.#rules.get(rule) ?? []), result.seed]);
+  }
+
+  line(): string {
+    const tookS = (performance.now() - this.#startedMs) / 1000;
+    const steps = this.#stepCount + this.#settleStepCount;
+    const faults = [...this.#faults].map(([kind, count]) => `${kind} ${count}`).join(", ");
+    const rules = [...this.#rules].map(
+      ([rule, seeds]) => `${rule} (${seeds.length}: seeds ${seeds.slice(0, namedMax).join(" ")})`,
+    );
+    return [
+      `seeds ${this.#seedCount}, steps ${this.#stepCount} and ${this.#settleStepCount} to settle`,
+      `${Math.round(steps / tookS)} steps/s, ${(this.#simulatedMs / 3_600_000).toFixed(1)} simulated h in ${tookS.toFixed(1)} s`,
+      `calls ${this.#callCount}, answers lost ${this.#lostAnswerCount}`,
+      `faults: ${faults}`,
+      `broken rules: ${this.brokenCount}${rules.length === 0 ? "" : `: ${rules.join("; ")}`}`,
+    ].join(" | ");
+  }
+}
