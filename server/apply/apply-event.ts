@@ -5,6 +5,7 @@
 import { assertNever } from "../../shared/assert.ts";
 import type { EventReplies, EventReply, PoolEvent } from "../pool/events.ts";
 import type { Pool } from "../pool/pool.ts";
+import { applyVmAdopt } from "./adoption.ts";
 import { applyHostDelete, applyHostUpdate } from "./client-host.ts";
 import {
   applyCatalogCreate,
@@ -35,6 +36,8 @@ function apply(pool: Pool, event: PoolEvent, timeMs: number): EventReplies[PoolE
       return applyVmUpdate(pool, event, timeMs);
     case "vm-renew":
       return applyVmRenew(pool, event, timeMs);
+    case "vm-adopt":
+      return applyVmAdopt(pool, event, timeMs);
     case "vm-want":
       return applyVmWant(pool, event, timeMs);
     case "host-update":

@@ -65,9 +65,9 @@ function placeAnew(
   leaveBehind(pool, vm, timeMs);
 }
 
-/** A copy can be made only where its original stands. */
-function canBeMadeElsewhere(vm: VmRecord): boolean {
-  return vm.image.source.kind !== "clone";
+/** A copy can be made only where its original stands, and what was adopted cannot be made at all. */
+function canBeMadeElsewhere({ image: { source } }: VmRecord): boolean {
+  return source.kind !== "clone" && source.kind !== "adopted";
 }
 
 /** Whether it is on its way up for the first time since it was placed. */

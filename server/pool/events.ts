@@ -42,6 +42,18 @@ export interface VmUpdate {
   readonly baseGeneration: number;
   readonly spec: VmSpec;
 }
+/** Takes a VM of others that stands on a host into the pool. */
+export interface VmAdopt {
+  readonly type: "vm-adopt";
+  readonly id: VmId;
+  readonly uid: Uid;
+  readonly host: HostId;
+  /** Its id or name in Parallels Desktop. */
+  readonly hostVm: string;
+  /** `wanted` absent: as it is. */
+  readonly spec: Omit<VmSpec, "template" | "templateVersion" | "sourceVm" | "wanted"> & Partial<Pick<VmSpec, "wanted">>;
+  readonly request?: RequestKey;
+}
 /** Lets a VM's lease begin anew, with another duration if one is given. */
 export interface VmRenew {
   readonly type: "vm-renew";
@@ -217,6 +229,7 @@ export type PoolEvent =
   | VmCreate
   | VmUpdate
   | VmRenew
+  | VmAdopt
   | VmWant
   | HostUpdate
   | HostDelete
@@ -241,6 +254,7 @@ export interface EventReplies {
   "vm-create": VmRecord;
   "vm-update": VmRecord;
   "vm-renew": VmRecord;
+  "vm-adopt": VmRecord;
   "vm-want": VmRecord;
   "host-update": HostRecord;
   "host-delete": HostRecord;

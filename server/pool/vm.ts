@@ -63,6 +63,7 @@ export interface VmPlacement {
 /** What a client wants; only clients write it. Defaults are filled in where the request came in. */
 export interface VmSpec {
   readonly project: string;
+  /** Empty for a VM that was adopted. */
   readonly template: TemplateId;
   /** The template's version, if the client named one. */
   readonly templateVersion?: string;
@@ -96,7 +97,9 @@ export interface VmImage {
     | { readonly kind: "catalog"; readonly catalog: CatalogId; readonly catalogId: string; readonly version: string }
     | { readonly kind: "host-vm"; readonly vmName: string }
     /** A copy of the VM that had this uid, which can be made only on the host where that stands. */
-    | { readonly kind: "clone"; readonly vm: VmId; readonly uid: Uid; readonly host: HostId };
+    | { readonly kind: "clone"; readonly vm: VmId; readonly uid: Uid; readonly host: HostId }
+    /** Made by others, under this name in Parallels Desktop, and taken into the pool: it cannot be made again. */
+    | { readonly kind: "adopted"; readonly name: string };
   readonly guestOs: GuestOs;
   readonly architecture: Architecture;
   readonly resources: Resources;

@@ -39,7 +39,7 @@ export function writeCommand(
       vmUid: vm.uid,
       generation: command.generation,
       silenceLimitMs: silenceLimitMs(command.kind, readinessOf(vm)),
-      hostVmName: hostVmName(vm.uid, vm.attempt),
+      hostVmName: nameOnHost(vm),
       hostVmId: vm.sight?.id ?? "",
       leaseMs: hostLeaseMs(vm, nowMs),
       action,
@@ -51,7 +51,7 @@ export function writeCommand(
 export function writeLease(vm: VmRecord, nowMs: number): wire.Lease {
   return {
     vmUid: vm.uid,
-    hostVmName: hostVmName(vm.uid, vm.attempt),
+    hostVmName: nameOnHost(vm),
     leaseMs: hostLeaseMs(vm, nowMs),
     // What the host was told last of the VM: a newer one could have it refuse a command that is sent again.
     generation: vm.command?.generation ?? vm.observedGeneration,
@@ -83,6 +83,12 @@ export function writeCall(id: CommandId, call: HostCall, timeoutMs: number): Com
     leaseMs: 0,
     action: callAction(call, timeoutMs),
   };
+}
+
+/** A VM that was adopted keeps the name that it has on its host. */
+function nameOnHost(vm: VmRecord): string {
+  const { source } = vm.image;
+  return source.kind === "adopted" ? (vm.sight?.name ?? source.name) : hostVmName(vm.uid, vm.attempt);
 }
 
 type Action = NonNullable<wire.Command["action"]>;
@@ -129,8 +135,10 @@ function createSource(view: PoolView, vm: VmRecord): NonNullable<wire.CreateActi
       if (original === undefined || original.uid !== source.uid || original.state === "DELETED") {
         return `vms/${source.vm}, of which this is a copy, has been deleted`;
       }
-      return { $case: "hostVm", hostVm: original.sight?.id ?? hostVmName(original.uid, original.attempt) };
+      return { $case: "hostVm", hostVm: original.sight?.id ?? nameOnHost(original) };
     }
+    case "adopted":
+      return `vms/${vm.id} was adopted: nobody knows how to make it again`;
     default:
       return assertNever(source, "source of an image");
   }

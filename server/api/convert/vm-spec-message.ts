@@ -8,7 +8,7 @@ import { toDuration } from "./time.ts";
 import { toLabelExpression, toReadiness } from "./types.ts";
 
 export function toVmSpec(spec: VmSpec): MessageInitShape<typeof VmSpecSchema> {
-  const template = nameOf("templates", spec.template);
+  const template = spec.template === "" ? "" : nameOf("templates", spec.template);
   return {
     project: spec.project,
     template: spec.templateVersion === undefined ? template : `${template}/versions/${spec.templateVersion}`,

@@ -53,7 +53,8 @@ export function planNewVm(
   });
 }
 
-function newVmId(context: ApiContext, chosen: string): VmId {
+/** The id that the caller chose, or a new one. */
+export function newVmId(context: ApiContext, chosen: string): VmId {
   return chosen === "" ? asVmId(`vm-${context.ids.suffix(10)}`) : chosenId("vms", chosen, "vm_id");
 }
 

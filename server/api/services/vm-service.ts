@@ -17,6 +17,7 @@ import { vmKind } from "../resource-kind.ts";
 import { idOfName } from "../resource-name.ts";
 import { bindService, type ServiceBinding } from "../rpc/handlers.ts";
 import { watchResources } from "../watch.ts";
+import { adoptVm } from "./vm-adopt.ts";
 import { cloneVm, createVm, planNewVm } from "./vm-create.ts";
 import { execVm } from "./vm-exec.ts";
 import { updateVm } from "./vm-update.ts";
@@ -32,6 +33,7 @@ export function vmService(context: ApiContext): ServiceBinding {
     createVm: async (request) => answer(createVm(context, request)),
     cloneVm: async (request) => answer(cloneVm(context, request)),
     updateVm: async (request) => answer(updateVm(context, request)),
+    adoptVm: async (request) => answer(adoptVm(context, request)),
     renewVm: async (request) => answer(renewVm(context, request)),
     waitVm: async (request, call) => answer(waitVm(context, request, call)),
     getVm: async (request) => ({ vm: await getResource(context, vmKind, request.name) }),

@@ -3,6 +3,7 @@ import { Code } from "@connectrpc/connect";
 import { GuestOs } from "../../../../../shared/gen/es/meridian/v1/types_pb.ts";
 import { VmPlacement_Strategy, VmSpec_Wanted, VmStatus_State } from "../../../../../shared/gen/es/meridian/v1/vm_pb.ts";
 import { VmService } from "../../../../../shared/gen/es/meridian/v1/vm_service_pb.ts";
+import { goldenVm, hostVm, wholeInventory } from "../../../../support/pool/hosts.ts";
 import { hold } from "../../../../support/pool/scripted-host.ts";
 import { fronts, refused, ServedApi } from "../../../../support/server/served-api.ts";
 
@@ -173,6 +174,24 @@ describe("VmService", () => {
     await refused(vms().renewVm({ name: "vms/a", leaseDuration: { seconds: 9n } }), "FIELD_INVALID");
     await vms().createVm({ vmId: "b", vm: { spec: { template } } });
     await refused(vms().renewVm({ name: "vms/b" }), "STATE_NOT_ALLOWED");
+  });
+
+  it("adopts a VM that stands on a host, and refuses what cannot be said of one", async () => {
+    await api.driver.addHost("mac-1", {
+      inventory: wholeInventory([goldenVm(), hostVm("by hand", { state: "running" })]),
+    });
+    const request = { host: "hosts/mac-1", hostVm: "by hand", vmId: "a", requestId: "1" };
+    const { vm } = await vms().adoptVm({ ...request, spec: { labels: { team: "ios" } } });
+    assert.equal(vm?.status?.state, VmStatus_State.RUNNING);
+    assert.equal(vm.status.hostVmName, "by hand");
+    assert.deepEqual([vm.spec?.template, vm.spec?.wanted], ["", VmSpec_Wanted.RUNNING]);
+    assert.deepEqual((await vms().adoptVm({ ...request, spec: { labels: { team: "ios" } } })).vm?.uid, vm.uid);
+    await refused(vms().adoptVm({ ...request, requestId: "", vmId: "b" }), "STATE_NOT_ALLOWED");
+    for (const spec of [{ template }, { resources: { cpuCount: 1 } }, { placement: {} }, { sourceVm: "vms/b" }]) {
+      await refused(vms().adoptVm({ ...request, requestId: "", spec }), "FIELD_INVALID");
+    }
+    const { vm: updated } = await vms().updateVm({ vm: { name: "vms/a", spec: { priority: 7 } } });
+    assert.equal(updated?.spec?.priority, 7);
   });
 
   it("refuses a stale etag", async () => {
