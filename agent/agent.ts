@@ -1,16 +1,16 @@
 /**
  * The agent of one Mac, put together: the link to the server on one side, the local Parallels API on the other, and between
- * them the inventory, the preflight and the commands. It decides nothing about the pool: it says what is there, does what it
- * is told, and says how that went.
+ * them the inventory, the preflight, the commands and the leases, with a journal under the last two. It decides nothing about
+ * the pool: it says what is there, does what it is told, and says how that went.
  */
 import { ChannelCredentials } from "@grpc/grpc-js";
 import { type Clock, systemClock } from "../shared/clock.ts";
-import type { Welcome } from "../shared/gen/link/meridian/agent/v1/agent_service.ts";
 import { type IdSource, randomIds } from "../shared/ids.ts";
 import type { Logger } from "../shared/log.ts";
 import type { TcpProbe } from "./commands/command-context.ts";
 import { type CommandMemory, createCommandMemory } from "./commands/command-memory.ts";
 import { CommandDispatcher } from "./commands/dispatcher.ts";
+import { EpochFence } from "./commands/epoch-fence.ts";
 import { orAborted, startDeadline } from "./deadline.ts";
 import { HostState, type Identity } from "./host-state.ts";
 import { HostWatch } from "./inventory/host-watch.ts";
@@ -19,7 +19,7 @@ import { createVolatileJournal, type Journal } from "./journal/journal.ts";
 import { LeaseKeeper } from "./leases/lease-keeper.ts";
 import { createGrpcTransport } from "./link/grpc-transport.ts";
 import { Link } from "./link/link.ts";
-import type { LinkSource, SessionRefusal } from "./link/link-source.ts";
+import type { LinkSource } from "./link/link-source.ts";
 import type { LinkTransport } from "./link/transport.ts";
 import { readArchitecture, readBootId, readUptimeMs } from "./machine.ts";
 import type { ParallelsApi } from "./parallels/api.ts";
@@ -82,6 +82,7 @@ class RunningAgent {
   readonly #clock: Clock;
   readonly #journal: Journal;
   readonly #memory: CommandMemory;
+  readonly #fence: EpochFence;
   readonly #inventory = new Inventory();
   readonly #watch: HostWatch;
   readonly #survey: Survey;
@@ -92,7 +93,6 @@ class RunningAgent {
   #leases: LeaseKeeper | undefined;
   #link: Link | undefined;
   #running: Promise<void> | undefined;
-  #isServerStale = false;
 
   constructor(options: AgentOptions) {
     const { parallels, log } = options;
@@ -102,6 +102,7 @@ class RunningAgent {
     this.#conditionLog = new ConditionLog(log);
     this.#journal = options.journal ?? createVolatileJournal();
     this.#memory = createCommandMemory(this.#journal);
+    this.#fence = new EpochFence(this.#memory, log);
     const clock = this.#clock;
     this.#survey = new Survey({ parallels, clock, tuning: this.#tuning.survey, onLooked: () => this.#onLooked() });
     const noteFailure = (): void => this.#survey.noteFailure();
@@ -224,7 +225,11 @@ class RunningAgent {
       hello: () => state.hello(),
       heartbeat: () => state.heartbeat(),
       takeInventory: () => this.#inventory.take(),
-      onWelcome: (welcome) => this.#judgeWelcome(welcome),
+      onWelcome: (welcome) => {
+        const refusal = this.#fence.judge(welcome);
+        if (refusal === undefined) this.#dispatcher.beginSession(welcome.epoch);
+        return refusal;
+      },
       onLeases: (leases) => this.#leases?.onLeases(leases),
       onSettings: (settings) => {
         state.takeSettings(settings);
@@ -238,30 +243,6 @@ class RunningAgent {
         this.#watch.refresh();
       },
       onAcknowledged: (commandId) => this.#memory.acknowledge(commandId),
-    };
-  }
-
-  /** A server that opens sessions with lower epochs than before has forgotten what it told this Mac to do. */
-  #judgeWelcome(welcome: Welcome): SessionRefusal | undefined {
-    const { epoch } = welcome;
-    const known = this.#memory.epoch;
-    if (epoch >= known) {
-      this.#memory.noteEpoch(epoch);
-      this.#dispatcher.beginSession(epoch);
-      this.#isServerStale = false;
-      return undefined;
-    }
-    if (!this.#isServerStale) {
-      this.#options.log.error(
-        { epoch, known_epoch: known, session_id: welcome.sessionId },
-        "server refused, since it knows less than it did before: if it was restored, restore it in the way that raises its " +
-          "epochs; if this Mac is to join another pool, stop the agent, move its data directory away, and start it again",
-      );
-    }
-    this.#isServerStale = true;
-    return {
-      reason: "StaleServer",
-      message: `The session's epoch is ${epoch}, and this Mac has seen ${known}: the server lacks what it knew before.`,
     };
   }
 

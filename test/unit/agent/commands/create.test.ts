@@ -44,9 +44,10 @@ describe("create", () => {
 
     it("stops what turned out to be running", async () => {
       bench.parallels.addVm({ name: "golden" });
-      bench.parallels.addVm({ name: poolVmName, state: "running" });
+      const found = bench.parallels.addVm({ name: poolVmName, state: "running" });
       const end = await bench.run(commandOf(createByClone("golden")));
       assert.equal(end.vm?.state, "stopped");
+      assert.equal(end.vm.id, found.id);
     });
 
     it("replaces invalid remains", async () => {

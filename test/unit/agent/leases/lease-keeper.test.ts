@@ -115,10 +115,25 @@ describe("leases", () => {
     assert(isThere());
   });
 
-  it("are renewed by the server's word, not by an older one", async () => {
+  it("are not renewed by a word that is older than one that was heard", async () => {
     parallels.addVm({ name: poolVmName, state: "running" });
     keeper.onLeases({ whole: false, leases: [leaseOf(60_000, { generation: 3 })] });
     keeper.onLeases({ whole: false, leases: [leaseOf(600_000, { generation: 2 })] });
+    await clock.advance(70_000);
+    assert(!isThere());
+  });
+
+  it("are not given by a word that is older than a command of the VM", async () => {
+    parallels.addVm({ name: poolVmName, state: "running" });
+    await bench.run(commandOf({ $case: "start", start: { readiness: undefined } }, { generation: 3 }));
+    keeper.onLeases({ whole: false, leases: [leaseOf(10_000, { generation: 2 })] });
+    await clock.advance(70_000);
+    assert(isThere());
+  });
+
+  it("are renewed by the server's word", async () => {
+    parallels.addVm({ name: poolVmName, state: "running" });
+    keeper.onLeases({ whole: false, leases: [leaseOf(60_000, { generation: 3 })] });
     await clock.advance(50_000);
     keeper.onLeases({ whole: false, leases: [leaseOf(60_000, { generation: 3 })] });
     await clock.advance(55_000);
