@@ -37,7 +37,8 @@ export class Configuration {
         firstError ??= error;
       }
     }
-    if (isChanged) this.#context.events.emit({ type: "vm-updated", vm });
+    // One that was removed meanwhile is told of no more.
+    if (isChanged && this.#context.vms.find(vm.id) === vm) this.#context.events.emit({ type: "vm-updated", vm });
     if (firstError !== undefined) throw firstError;
   }
 

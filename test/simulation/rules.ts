@@ -88,14 +88,14 @@ export class Rules {
     }
   }
 
-  onServerStarted(view: PoolView): void {
-    if (view.revision < this.#revision) {
-      this.breakRule(
-        "no acknowledged change is lost",
-        `revision ${this.#revision} was shown, ${view.revision} is left`,
-      );
+  onServerStarted(durableRevision: number): void {
+    if (durableRevision < this.#revision) {
+      const detail = `revision ${this.#revision} was shown, ${durableRevision} is left`;
+      this.breakRule("no acknowledged change is lost", detail);
     }
-    this.#revision = view.revision;
+    this.#revision = durableRevision;
+    const view = this.#options.view();
+    if (view === undefined) return;
     const byUid = new Map([...view.vms.values()].map((vm) => [vm.uid, vm]));
     for (const [uid, told] of this.#told) this.#checkTold(uid, told, byUid.get(uid));
     this.#isPoolNew = true;

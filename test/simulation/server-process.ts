@@ -26,7 +26,7 @@ export interface ServerProcessOptions {
   readonly log: Logger;
   readonly mutant: Mutant;
   readonly note: (text: string) => void;
-  readonly onStarted: (view: PoolView, engine: EngineApi) => void;
+  readonly onStarted: (durableRevision: number, engine: EngineApi) => void;
   readonly onBatch: (batch: DurableBatch) => void;
   /** The engine ended because of a mistake of its own, and not because of the disk. */
   readonly onMistake: (error: unknown) => void;
@@ -101,7 +101,7 @@ export class ServerProcess {
       life,
       accept: (call) => sessions.service.implementation.connect(call.asAgentCall()),
     };
-    onStarted(view, engine);
+    onStarted(this.disk.contents().revision, engine);
     note(`server started at revision ${view.revision}`);
   }
 

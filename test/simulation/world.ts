@@ -73,8 +73,8 @@ export class World {
       log,
       mutant,
       note,
-      onStarted: (view, engine) => {
-        rules.onServerStarted(view);
+      onStarted: (durableRevision, engine) => {
+        rules.onServerStarted(durableRevision);
         void watcher.follow(engine);
       },
       onBatch: (batch) => rules.onBatch(batch),
