@@ -12,7 +12,7 @@ import { createTableGuests } from "../../simulator/guest/command-table.ts";
 import { createInMemoryApi } from "../../simulator/in-memory-api.ts";
 import { SimulatedMac } from "../../simulator/mac.ts";
 import { createRandom } from "../../simulator/random.ts";
-import { type SimulatedMacOptions, startSimulatedMac } from "../../simulator/simulated-mac.ts";
+import { type RunningMac, type SimulatedMacOptions, startSimulatedMac } from "../../simulator/simulated-mac.ts";
 
 export interface SimulatedHostOptions {
   /** The servers' agent addresses, each as "host:port". */
@@ -36,12 +36,14 @@ export interface SimulatedHost {
   readonly agent: Agent;
   /** The local API's address; empty when HTTP is left out. */
   readonly url: string;
+  /** The Mac's service, with its knobs; nothing when HTTP is left out. */
+  readonly service: RunningMac | undefined;
   /** Ends the agent and the Mac with its guests. */
   close(): Promise<void>;
 }
 
 export async function startSimulatedHost(options: SimulatedHostOptions): Promise<SimulatedHost> {
-  const { mac, url, parallels, closeMac } = await startMac(options);
+  const { mac, service, parallels, closeMac } = await startMac(options);
   const agent = startAgent({
     servers: options.servers,
     hostId: options.hostId,
@@ -58,7 +60,8 @@ export async function startSimulatedHost(options: SimulatedHostOptions): Promise
     hostId: options.hostId,
     mac,
     agent,
-    url,
+    url: service?.url ?? "",
+    service,
     async close() {
       await agent.close();
       await closeMac();
@@ -74,7 +77,7 @@ export function createJitter(seed: number): () => number {
 
 interface StartedMac {
   readonly mac: SimulatedMac;
-  readonly url: string;
+  readonly service: RunningMac | undefined;
   readonly parallels: ParallelsApi;
   readonly closeMac: () => Promise<void>;
 }
@@ -82,9 +85,9 @@ interface StartedMac {
 async function startMac({ mac: options, inMemory = false, log }: SimulatedHostOptions): Promise<StartedMac> {
   if (inMemory) {
     const mac = new SimulatedMac(options, systemClock, createTableGuests(systemClock));
-    return { mac, url: "", parallels: createInMemoryApi(mac), closeMac: () => mac.close() };
+    return { mac, service: undefined, parallels: createInMemoryApi(mac), closeMac: () => mac.close() };
   }
   const running = await startSimulatedMac(options);
   const parallels = createHttpParallelsApi({ baseUrl: running.url, credentials: { apiKey: running.apiKey }, log });
-  return { mac: running.mac, url: running.url, parallels, closeMac: () => running.close() };
+  return { mac: running.mac, service: running, parallels, closeMac: () => running.close() };
 }

@@ -73,8 +73,7 @@ class KillRun {
     const scratch = await mkdtemp(join(tmpdir(), "meridian-kill-"));
     const server = await startServerProcess(join(scratch, "data"));
     const hosts = await startLabHosts({
-      count: options.hosts,
-      agentAddress: server.addresses.agent,
+      agentAddresses: Array.from({ length: options.hosts }, () => server.addresses.agent),
       inMemory: true,
     });
     return new KillRun(options, { scratch, server, hosts });

@@ -21,7 +21,7 @@ export function spawnAgent({ mac, dataDir, server, hostId }: AgentProcessOptions
       `--data-dir=${dataDir}`,
       `--parallels-url=${mac.url}`,
     ],
-    { MERIDIAN_PARALLELS_API_KEY: mac.apiKey },
+    { environment: { MERIDIAN_PARALLELS_API_KEY: mac.apiKey } },
   );
 }
 

@@ -9,9 +9,8 @@ import { silentLogger } from "../../../shared/log.ts";
 import type { Delays } from "../../../simulator/delays.ts";
 
 export interface LabHostsOptions {
-  readonly count: number;
-  /** Where the agents dial. */
-  readonly agentAddress: string;
+  /** Where each host's agent dials; as many hosts as addresses. */
+  readonly agentAddresses: readonly string[];
   /** Leave HTTP out between agent and Mac. */
   readonly inMemory: boolean;
   readonly delays?: Partial<Delays>;
@@ -27,12 +26,15 @@ export const labDelays: Partial<Delays> = {
 };
 
 export function startLabHosts(options: LabHostsOptions): Promise<readonly SimulatedHost[]> {
-  return Promise.all(Array.from({ length: options.count }, (_, index) => startLabHost(options, index)));
+  return Promise.all(options.agentAddresses.map((address, index) => startLabHost(options, { address, index })));
 }
 
-function startLabHost(options: LabHostsOptions, index: number): Promise<SimulatedHost> {
+function startLabHost(
+  options: LabHostsOptions,
+  { address, index }: { readonly address: string; readonly index: number },
+): Promise<SimulatedHost> {
   return startSimulatedHost({
-    servers: [options.agentAddress],
+    servers: [address],
     hostId: `mac-${index + 1}`,
     mac: {
       index,

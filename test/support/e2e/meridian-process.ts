@@ -13,14 +13,27 @@ export interface EndedProcess {
   readonly stderr: string;
 }
 
+export interface ProcessOptions {
+  readonly environment?: Readonly<Record<string, string>>;
+  /** The most that the process may write into one file, in blocks of 512 bytes, as `ulimit -f` counts them: a full disk. */
+  readonly fileBlocksMax?: number;
+}
+
+/** `$0` is the number of blocks. */
+const limit = 'ulimit -f "$0" && exec "$@"';
+
 export class MeridianProcess {
   readonly child: ChildProcess;
   stdout = "";
   stderr = "";
   private readonly ended: Promise<unknown>;
 
-  constructor(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
-    this.child = spawn(process.execPath, [program, ...args], {
+  /** @param options see there; a process without any has all that a user's has. */
+  constructor(args: readonly string[], { environment = {}, fileBlocksMax }: ProcessOptions = {}) {
+    const command = [process.execPath, program, ...args];
+    const [file = "", ...rest] =
+      fileBlocksMax === undefined ? command : ["/bin/sh", "-c", limit, `${fileBlocksMax}`, ...command];
+    this.child = spawn(file, rest, {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...environment },
     });
@@ -50,7 +63,7 @@ export function runMeridian(
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
 ): Promise<EndedProcess> {
-  return new MeridianProcess(args, environment).end();
+  return new MeridianProcess(args, { environment }).end();
 }
 
 export interface ServerProcess {
@@ -62,17 +75,21 @@ export interface ServerProcess {
 export async function startServerProcess(
   dataDir: string,
   addresses: { readonly grpc: string; readonly agent: string; readonly http: string } = anyAddresses,
+  options: ProcessOptions = {},
 ): Promise<ServerProcess> {
   const file = join(dataDir, "addresses.json");
   const before = existsSync(file) ? readFileSync(file, "utf8") : "";
-  const server = new MeridianProcess([
-    "server",
-    "--insecure",
-    `--data-dir=${dataDir}`,
-    `--listen=${addresses.grpc}`,
-    `--agent-listen=${addresses.agent}`,
-    `--http-listen=${addresses.http}`,
-  ]);
+  const server = new MeridianProcess(
+    [
+      "server",
+      "--insecure",
+      `--data-dir=${dataDir}`,
+      `--listen=${addresses.grpc}`,
+      `--agent-listen=${addresses.agent}`,
+      `--http-listen=${addresses.http}`,
+    ],
+    options,
+  );
   await until("the server serves", () => {
     if (!server.isRunning) throw new Error(`the server ended: ${server.stderr}`);
     return server.stderr.includes('"serving"');
