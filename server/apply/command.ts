@@ -73,8 +73,9 @@ function commandUid(id: CommandId): Uid {
 }
 
 function goOn({ pool, vm, command, report, timeMs }: Step, state: CommandState): void {
+  const { resendCount = 0, ...sent } = command;
   const fields: VmFields = {
-    command: { ...command, state },
+    command: { ...sent, state, ...(report.progress === undefined && resendCount > 0 ? { resendCount } : {}) },
     ...(report.progress === undefined ? {} : { progress: report.progress }),
     ...(report.vm === undefined ? {} : { sight: sightOf(report.vm) }),
   };

@@ -4,14 +4,15 @@ import type { HostId } from "../../shared/ids.ts";
 import type { HostConnected, HostDisconnected, HostHeard, HostInventoried, HostUse } from "../pool/events.ts";
 import type { CachedImage, HostCondition, HostContact, HostRecord, HostSpec, HostVm } from "../pool/host.ts";
 import { nextHostState } from "../pool/host-machine.ts";
-import { heartbeatPeriodMs, silentAfterPeriods } from "../pool/limits.ts";
+import { heartbeatPeriodMs, resendsMax, silentAfterPeriods } from "../pool/limits.ts";
 import { orphansAmong } from "../pool/orphan.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { VmRecord } from "../pool/vm.ts";
 import { kindUnderWay, seenTrigger, sentTrigger, type VmTrigger } from "../pool/vm-machine.ts";
-import { changeVm, moveVm, stateDeadlineMs } from "./change-vm.ts";
+import { changeVm, failVm, moveVm, stateDeadlineMs } from "./change-vm.ts";
 import { currentHost } from "./checks.ts";
 import { applyCommandReport } from "./command.ts";
+import { retryElsewhere } from "./letting-go.ts";
 import { applyInventory } from "./sightings.ts";
 
 /** What a host is given when it is first seen. */
@@ -81,13 +82,32 @@ function reconnect(pool: Pool, host: HostRecord, timeMs: number): void {
 function resumeVms(pool: Pool, host: HostId, timeMs: number): void {
   for (const id of pool.vmsOn(host)) {
     const vm = pool.vms.get(id);
-    if (vm === undefined) continue;
+    if (vm === undefined || isResentInVain(pool, vm, timeMs)) continue;
     const trigger = vm.state === "UNKNOWN" ? resumingTrigger(vm) : undefined;
-    if (trigger !== undefined) moveVm(pool, vm, trigger, { timeMs, reason: "HostBack" });
+    const command = vm.command && { ...vm.command, resendCount: (vm.command.resendCount ?? 0) + 1 };
+    if (trigger !== undefined) moveVm(pool, vm, trigger, { timeMs, reason: "HostBack", fields: { command } });
     else if (vm.deadlineMs !== undefined && vm.state !== "FAILED") {
-      changeVm(pool, vm, timeMs, { deadlineMs: stateDeadlineMs(vm, vm.state, timeMs) });
+      changeVm(pool, vm, timeMs, { command, deadlineMs: stateDeadlineMs(vm, vm.state, timeMs) });
     }
   }
+}
+
+/**
+ * Every new session sets the deadline anew, so sessions that keep breaking would hold a VM for ever. One that was sent its
+ * command again and again without any progress has failed. (A delete is tried for ever.)
+ */
+function isResentInVain(pool: Pool, vm: VmRecord, timeMs: number): boolean {
+  const { command } = vm;
+  if (command === undefined || command.kind === "delete" || (command.resendCount ?? 0) < resendsMax) return false;
+  const failure = {
+    reason: "SessionsKeepBreaking",
+    message:
+      `hosts/${vm.host} was told ${resendsMax} times to ${command.kind} the VM, and lost contact each time ` +
+      "before it reported progress; look at the agent's log there",
+    suspect: "host",
+  } as const;
+  if (!retryElsewhere(pool, vm, failure, timeMs)) failVm(pool, vm, timeMs, { ...failure, releasesHost: false });
+  return true;
 }
 
 /** How a VM in UNKNOWN goes on; nothing if what the host shows of it decides. */

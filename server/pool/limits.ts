@@ -53,6 +53,9 @@ export const leaseMarginMs = 2 * secondMs;
 /** How often a step is tried again on its host before the VM fails. A delete is tried for ever. */
 export const stepRetriesMax = 3;
 
+/** In how many sessions a command is sent again without any progress: a command that its agent does not survive, for one. */
+export const resendsMax = 10;
+
 /** How often a VM is placed anew because hosts refused it before they began. */
 export const displacementsMax = 10;
 

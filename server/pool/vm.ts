@@ -132,6 +132,8 @@ export interface VmCommand {
   readonly force: boolean;
   /** The spec's generation that it follows from. */
   readonly generation: number;
+  /** How many sessions it was sent in again without any progress since. Absent: none. */
+  readonly resendCount?: number;
 }
 
 export interface VmProgress {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { HostConnected } from "../../../../server/pool/events.ts";
+import { resendsMax } from "../../../../server/pool/limits.ts";
 import { changedInventory, hostUse, hostVm, wholeInventory } from "../../../support/pool/hosts.ts";
 import { PoolDriver } from "../../../support/pool/pool-driver.ts";
 import { accept, hold, type ScriptedHost } from "../../../support/pool/scripted-host.ts";
@@ -258,6 +259,32 @@ describe("the contact with a host", () => {
     assert.deepEqual(names(), ["golden-linux"]);
     await host.tellInventory(wholeInventory([]));
     assert.deepEqual(names(), []);
+  });
+
+  it("gives up a VM whose command breaks every session, however often the host returns", async () => {
+    host.always("create", accept);
+    await pool.create("a");
+    for (let session = 0; session < resendsMax && pool.vm("a").state !== "FAILED"; session += 1) {
+      assert.equal(pool.vm("a").state, "CREATING");
+      await pool.advance(5_000);
+      await pool.connect(host);
+    }
+    assert.equal(pool.vm("a").state, "CREATING");
+    await pool.connect(host);
+    assert.equal(pool.vm("a").state, "FAILED");
+    assert.equal(pool.vm("a").failure?.reason, "SessionsKeepBreaking");
+  });
+
+  it("does not hold broken sessions against a VM that gets on between them", async () => {
+    host.always("create", accept);
+    await pool.create("a");
+    for (let session = 0; session < 2 * resendsMax; session += 1) {
+      await pool.connect(host);
+      const progress = { step: "download", percent: session, etaMs: 0, message: "" };
+      const { command } = pool.vm("a");
+      await host.report(command ?? assert.fail(), "RUNNING", { progress });
+    }
+    assert.equal(pool.vm("a").state, "CREATING");
   });
 
   it("writes nothing when an inventory shows what is known", async () => {
