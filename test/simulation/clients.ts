@@ -14,7 +14,7 @@ import { pick } from "./pick.ts";
 import { templateNames, type World } from "./world.ts";
 
 /** VMs that are not deleted at one time: a little more than the Macs can hold. */
-const vmsMax = 14;
+const vmsMax = 20;
 /** How often a call without an answer is repeated. */
 const attemptsMax = 20;
 const answerLimitMs = 5_000;

@@ -41,14 +41,14 @@ export interface NetworkOptions {
 /** After so long without an answer to a ping each side gives the stream up. */
 const keepaliveMs = 15_000;
 /** Commands of earlier streams that a confused network may deliver again. */
-const rememberedMax = 8;
+const rememberedMax = 16;
 
 export class Network {
   listener: Listener | undefined;
   readonly #options: NetworkOptions;
   readonly #links = new Map<string, LinkState>();
   readonly #streams = new Map<string, Set<Stream>>();
-  readonly #remembered = new Map<string, Command[]>();
+  readonly #remembered = new Map<string, { readonly stream: Stream; readonly command: Command }[]>();
 
   constructor(options: NetworkOptions) {
     this.#options = options;
@@ -95,16 +95,16 @@ export class Network {
 
   /** Delivers a command of an earlier stream of the host once more, in the stream that is open now. */
   repeatOldCommand(host: string): boolean {
-    const commands = this.#remembered.get(host) ?? [];
-    const command = commands[Math.floor(this.#options.random.fraction() * commands.length)];
     const stream = [...this.#streamsOf(host)].at(-1);
-    if (command === undefined || stream === undefined) return false;
-    return stream.repeat(command);
+    // Within one stream nothing comes twice.
+    const older = (this.#remembered.get(host) ?? []).filter((one) => one.stream !== stream);
+    const repeated = older[Math.floor(this.#options.random.fraction() * older.length)];
+    return stream !== undefined && repeated !== undefined && stream.repeat(repeated.command);
   }
 
-  remember(host: string, command: Command): void {
+  remember(host: string, stream: Stream, command: Command): void {
     const commands = this.#remembered.get(host) ?? [];
-    commands.push(command);
+    commands.push({ stream, command });
     if (commands.length > rememberedMax) commands.shift();
     this.#remembered.set(host, commands);
   }
@@ -180,7 +180,11 @@ class Stream implements LinkStream {
 
   writeDown(message: ConnectResponse): void {
     this.#acknowledged = message.acknowledged;
-    if (message.payload?.$case === "command") this.#network.remember(this.#options.host, message.payload.command);
+    if (message.payload?.$case === "command") this.#network.remember(this.#options.host, this, message.payload.command);
+    this.#sendDown(message);
+  }
+
+  #sendDown(message: ConnectResponse): void {
     const bytes = ConnectResponse.encode(message).finish();
     this.#down.carry(() => {
       if (!this.#isAgentDone)
@@ -198,9 +202,11 @@ class Stream implements LinkStream {
   breakOff(): void {
     if (this.#isBroken) return;
     this.#isBroken = true;
-    this.#up.drop();
-    this.#down.drop();
     const { scheduler, random } = this.#options;
+    // What has left the Mac may still come, and late.
+    if (random.chance(0.5)) this.#up.drop();
+    else this.#up.close();
+    this.#down.drop();
     scheduler.after(random.between(0, keepaliveMs), () => this.#agentHearsOfEnd(new Error("the connection broke")));
     scheduler.after(random.between(0, keepaliveMs), () => this.#serverHearsOfBreak());
   }
@@ -212,7 +218,7 @@ class Stream implements LinkStream {
 
   repeat(command: Command): boolean {
     if (this.#call === undefined || this.#isBroken) return false;
-    this.writeDown({ acknowledged: this.#acknowledged, payload: { $case: "command", command } });
+    this.#sendDown({ acknowledged: this.#acknowledged, payload: { $case: "command", command } });
     return true;
   }
 
@@ -258,6 +264,7 @@ class Lane {
   #lastMs = 0;
   #heldSinceMs: number | undefined;
   #isDropped = false;
+  #isClosed = false;
 
   constructor(options: NetworkOptions, isStalled: () => boolean, link: LinkState) {
     this.#options = options;
@@ -273,7 +280,7 @@ class Lane {
   }
 
   carry(deliver: () => void): void {
-    if (this.#isDropped) return;
+    if (this.#isDropped || this.#isClosed) return;
     const { random, scheduler } = this.#options;
     const atMs = Math.max(this.#lastMs, scheduler.nowMs + random.between(0.1, this.#link.delayMaxMs));
     this.#lastMs = atMs;
@@ -293,6 +300,11 @@ class Lane {
       this.#queue.shift();
       first.deliver();
     }
+  }
+
+  /** Takes nothing more; what is on its way arrives. */
+  close(): void {
+    this.#isClosed = true;
   }
 
   drop(): void {

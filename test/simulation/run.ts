@@ -100,7 +100,7 @@ async function runWorld(
   };
 
   await world.open();
-  again(() => clients.act(), 2_500);
+  again(() => clients.act(), 2_000);
   again(() => faults.strike(), 5_000);
   await stepUntil(() => stepCount >= options.stepCount);
   isTrouble = false;
