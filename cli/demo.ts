@@ -1,6 +1,7 @@
 /** `meridian demo`: server, simulated Macs and the whole story in one terminal, no Mac needed. */
 import { createServer } from "node:net";
 import { Option } from "@commander-js/extra-typings";
+import { VmStatus_StateSchema } from "../shared/gen/es/meridian/v1/vm_pb.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { Failure } from "./failure.ts";
 import { silenceGrpc } from "./grpc-log.ts";
@@ -9,11 +10,15 @@ import type { StoryTeller } from "./lab/demo-story.ts";
 import { paintFor } from "./output/paint.ts";
 import type { Program } from "./program-type.ts";
 import type { Terminal } from "./terminal.ts";
+import { enumName } from "./values/enum.ts";
 import { wholeNumber } from "./values/number.ts";
 import { examples } from "./verbs.ts";
 
 /** Each simulated Mac serves a port of its own and has room for two guests: more only make the story longer. */
 const hostsMax = 50;
+
+/** The story takes some twenty seconds; one that takes this long hangs, and nobody may be there to interrupt it. */
+const storyMaxMs = 180_000;
 
 export function registerDemo(program: Program, terminal: Terminal): void {
   program
@@ -37,24 +42,39 @@ async function demo(
   const { startDemoPool } = await import("./lab/demo-pool.ts");
   const { tellStory } = await import("./lab/demo-story.ts");
   await silenceGrpc();
-  const teller = createTeller(terminal);
+  const patience = new AbortController();
+  const timer = terminal.clock.after(storyMaxMs, () => patience.abort());
+  const teller = createTeller(terminal, AbortSignal.any([terminal.interrupted, patience.signal]));
   const pool = await startDemoPool({ hosts, ports: await choosePorts(isOnce) });
   try {
     teller.chapter("A server");
     const { grpc, agent, http } = pool.server.addresses;
     teller.say(`It serves clients at ${grpc}, agents at ${agent}, and JSON over HTTP at ${http}.`);
     await tellStory(pool, teller);
+    timer.cancel();
     if (!isOnce) await stayUp(terminal, pool);
   } catch (error) {
     if (terminal.interrupted.aborted) return;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = patience.signal.aborted ? await describeStall(pool) : describeError(error);
     throw new Failure(`the demo's story broke off: ${reason}`, { exitCode: exitCodes.failed, cause: error });
   } finally {
+    timer.cancel();
     await pool.close();
   }
 }
 
-function createTeller(terminal: Terminal): StoryTeller {
+function describeError(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** What was not done when patience ended. */
+async function describeStall(pool: DemoPool): Promise<string> {
+  const { vms } = await pool.vms.listVms({}, { timeoutMs: 5_000 });
+  const states = vms.map(({ name, status }) => `${name} is ${enumName(VmStatus_StateSchema, status?.state ?? 0)}`);
+  return `it took longer than ${storyMaxMs / 1000} s; ${states.join(", ")}`;
+}
+
+function createTeller(terminal: Terminal, signal: AbortSignal): StoryTeller {
   const { stdout, clock } = terminal;
   const paint = paintFor(terminal, stdout);
   const startMs = clock.monotonicMs();
@@ -64,7 +84,7 @@ function createTeller(terminal: Terminal): StoryTeller {
     say: (sentence) => stdout.write(`${paint(stamp(), "dim")}  ${sentence}\n`),
     quote: (text) => stdout.write(text.trimEnd().replace(/^/gm, "         | ").concat("\n")),
     nowMs: () => clock.monotonicMs(),
-    signal: terminal.interrupted,
+    signal,
   };
 }
 
