@@ -5,6 +5,7 @@
 import {
   clearField,
   clone,
+  create,
   type DescField,
   type DescMessage,
   isFieldSet,
@@ -17,6 +18,8 @@ import { fieldInvalid, MeridianError } from "../../shared/errors.ts";
 import { maskPathsMax } from "./limits.ts";
 
 export interface MaskedUpdate<S extends DescMessage> {
+  /** Where the request has its spec, such as "host.spec". */
+  readonly path: string;
   /** The schema of `spec`. */
   readonly schema: S;
   /** The spec as it is. */
@@ -31,15 +34,17 @@ export interface MaskedUpdate<S extends DescMessage> {
 /** The spec as the request wants it. Throws EXPRESSION_INVALID, FIELD_INVALID. */
 export function applyUpdateMask<S extends DescMessage>(update: MaskedUpdate<S>): MessageShape<S> {
   const { schema, current, wanted, mask } = update;
-  if (wanted === undefined) throw fieldInvalid("spec", "must be set");
   const outputOnly = new Set(update.outputOnly ?? []);
   const result = clone(schema, current);
-  for (const path of readPaths(schema, wanted, mask)) {
+  // Copied even without a spec: a mask that makes no sense is told of first, since no spec would mend it.
+  const from = wanted ?? create(schema);
+  for (const path of readPaths(schema, from, mask)) {
     const [name = ""] = path;
-    if (!outputOnly.has(name)) copyPath(schema, { from: wanted, to: result, path, whole: path });
+    if (!outputOnly.has(name)) copyPath(schema, { from, to: result, path, whole: path });
     else if (mask?.paths.includes(`spec.${name}`) === true)
       throw maskInvalid(`spec.${name}`, "is written by the server alone");
   }
+  if (wanted === undefined) throw fieldInvalid(update.path, "must be set");
   return result;
 }
 

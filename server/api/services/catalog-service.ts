@@ -62,6 +62,7 @@ function updateCatalog(context: ApiContext, request: UpdateCatalogRequest): Prom
   return changeUntilDone(etag, async () => {
     const catalog = await getRecord(context, catalogKind, id);
     const message = applyUpdateMask({
+      path: "catalog.spec",
       schema: CatalogSpecSchema,
       current: create(CatalogSpecSchema, toCatalogSpec(catalog.spec, "with")),
       wanted: wanted?.spec,

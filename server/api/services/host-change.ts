@@ -21,7 +21,7 @@ export function updateHost(context: ApiContext, request: UpdateHostRequest): Pro
   const id = idOfName("hosts", wanted?.name ?? "", "host.name");
   return changeHost(context, { id, etag: readEtag(wanted?.etag ?? "", "host.etag") }, (spec) => {
     const current = create(HostSpecSchema, toHostSpec(spec));
-    const message = applyUpdateMask({ schema: HostSpecSchema, current, wanted: wanted?.spec, mask });
+    const message = applyUpdateMask({ path: "host.spec", schema: HostSpecSchema, current, wanted: wanted?.spec, mask });
     const checks = new FieldChecks();
     const changed = readHostSpec(checks, { path: "host.spec", value: message });
     checks.finish();

@@ -71,7 +71,13 @@ function updateTemplate(context: ApiContext, request: UpdateTemplateRequest): Pr
   return changeUntilDone(etag, async () => {
     const template = await getRecord(context, templateKind, id);
     const current = create(TemplateSpecSchema, toTemplateSpec(template.spec));
-    const message = applyUpdateMask({ schema: TemplateSpecSchema, current, wanted: wanted?.spec, mask });
+    const message = applyUpdateMask({
+      path: "template.spec",
+      schema: TemplateSpecSchema,
+      current,
+      wanted: wanted?.spec,
+      mask,
+    });
     const checks = new FieldChecks();
     const spec = readTemplateSpec(checks, { path: "template.spec", value: message });
     checks.finish();

@@ -40,7 +40,7 @@ function readChange(
   request: Pick<Parameters<typeof applyUpdateMask<typeof VmSpecSchema>>[0], "wanted" | "mask">,
 ): VmSpec {
   const current = create(VmSpecSchema, toVmSpec(vm.spec));
-  const message = applyUpdateMask({ schema: VmSpecSchema, current, ...request });
+  const message = applyUpdateMask({ path: "vm.spec", schema: VmSpecSchema, current, ...request });
   if (message.template !== current.template) throw immutable("template");
   if (message.sourceVm !== current.sourceVm) throw immutable("source_vm");
   const checks = new FieldChecks();

@@ -99,6 +99,19 @@ describe("HostService", () => {
     assert.deepEqual(after.spec.labels, { rack: "3" });
   });
 
+  it("tells of a mask that makes no sense before a spec that is absent", async () => {
+    for (const path of ["status.state", "spec.none", "spec.limits.none"]) {
+      const refusal = await refused(
+        hosts().updateHost({ host: { name }, updateMask: { paths: [path] } }),
+        "EXPRESSION_INVALID",
+      );
+      assert.equal(refusal.metadata["path"], path);
+    }
+    const updateMask = { paths: ["spec.labels"] };
+    const refusal = await refused(hosts().updateHost({ host: { name }, updateMask }), "FIELD_INVALID");
+    assert.deepEqual(refusal.fields, ["host.spec"]);
+  });
+
   it("refuses stale etags, and hosts that do not exist", async () => {
     const { host } = await hosts().getHost({ name });
     const etag = host?.etag ?? "";
