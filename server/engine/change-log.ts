@@ -111,7 +111,7 @@ function unknownRevision(revision: number, newest: number): MeridianError {
     "REVISION_TOO_OLD",
     `revision ${revision} has not been reached here, only ${newest}; list again and watch from there`,
     {
-      metadata: { revision: String(revision) },
+      metadata: { revision: String(revision), newest: String(newest) },
     },
   );
 }

@@ -60,7 +60,11 @@ describe("the change log", () => {
   it("says so of a revision from before the start, and of one that was never reached", async () => {
     const log = new ChangeLog(100);
     await assert.rejects(log.follow(99, new AbortController().signal).next(), { reason: "REVISION_TOO_OLD" });
-    await assert.rejects(log.follow(101, new AbortController().signal).next(), { reason: "REVISION_TOO_OLD" });
+    await assert.rejects(log.follow(101, new AbortController().signal).next(), {
+      reason: "REVISION_TOO_OLD",
+      message: /^revision 101 has not been reached here, only 100; /,
+      options: { metadata: { revision: "101", newest: "100" } },
+    });
   });
 
   it("tells a follower that it was too slow when what it has not read is dropped", async () => {
