@@ -39,17 +39,18 @@ const columns: readonly Column<PoolTotals>[] = [
   { title: "PLACEABLE", text: ({ hostsPlaceable }) => String(hostsPlaceable), align: "right" },
   {
     title: "CPU",
-    text: ({ allocated, capacity }) => formatShare(allocated?.cpuCount, capacity?.cpuCount),
+    text: ({ allocated, capacity }) => formatShare(Number(allocated?.cpuCount ?? 0), Number(capacity?.cpuCount ?? 0)),
     align: "right",
   },
   {
     title: "MEMORY",
-    text: ({ allocated, capacity }) => formatSizeShare(allocated?.memoryMib, capacity?.memoryMib),
+    text: ({ allocated, capacity }) =>
+      formatSizeShare(Number(allocated?.memoryMib ?? 0), Number(capacity?.memoryMib ?? 0)),
     align: "right",
   },
   {
     title: "DISK",
-    text: ({ allocated, capacity }) => formatSizeShare(allocated?.diskMib, capacity?.diskMib),
+    text: ({ allocated, capacity }) => formatSizeShare(Number(allocated?.diskMib ?? 0), Number(capacity?.diskMib ?? 0)),
     align: "right",
   },
   {

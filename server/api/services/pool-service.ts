@@ -5,6 +5,7 @@ import {
   type PoolSchema,
   PoolService,
   type PoolTotalsSchema,
+  type ResourceTotalsSchema,
 } from "../../../shared/gen/es/meridian/v1/pool_service_pb.ts";
 import type { PoolView } from "../../pool/view.ts";
 import { type Architecture, vmStates } from "../../pool/vm.ts";
@@ -53,12 +54,18 @@ function oldestWaitMs(view: PoolView): number | undefined {
   return oldestMs;
 }
 
+interface Amounts {
+  cpuCount: number;
+  memoryMib: number;
+  diskMib: number;
+}
+
 interface Totals {
   hosts: number;
   hostsReady: number;
   hostsPlaceable: number;
-  capacity: { cpuCount: number; memoryMib: number; diskMib: number };
-  allocated: { cpuCount: number; memoryMib: number; diskMib: number };
+  capacity: Amounts;
+  allocated: Amounts;
   macosSlots: number;
   macosSlotsUsed: number;
 }
@@ -78,9 +85,15 @@ function totalsOf(view: PoolView): MessageInitShape<typeof PoolTotalsSchema>[] {
     addLedger(totals, view.ledger(host.id));
   }
   return Array.from(byArchitecture, ([architecture, totals]) => ({
-    architecture: architectures[architecture],
     ...totals,
+    architecture: architectures[architecture],
+    capacity: toMessage(totals.capacity),
+    allocated: toMessage(totals.allocated),
   })).sort((a, b) => a.architecture - b.architecture);
+}
+
+function toMessage({ cpuCount, memoryMib, diskMib }: Amounts): MessageInitShape<typeof ResourceTotalsSchema> {
+  return { cpuCount: BigInt(cpuCount), memoryMib: BigInt(memoryMib), diskMib: BigInt(diskMib) };
 }
 
 function addLedger(totals: Totals, ledger: ReturnType<PoolView["ledger"]>): void {

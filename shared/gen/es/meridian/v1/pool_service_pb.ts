@@ -6,7 +6,7 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Architecture, Resources } from "./types_pb.ts";
+import type { Architecture } from "./types_pb.ts";
 import { file_meridian_v1_types } from "./types_pb.ts";
 import type { VmStatus_State } from "./vm_pb.ts";
 import { file_meridian_v1_vm } from "./vm_pb.ts";
@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file meridian/v1/pool_service.proto.
  */
 export const file_meridian_v1_pool_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5tZXJpZGlhbi92MS9wb29sX3NlcnZpY2UucHJvdG8SC21lcmlkaWFuLnYxIg8KDUJhY2t1cFJlcXVlc3QiHwoOQmFja3VwUmVzcG9uc2USDQoFY2h1bmsYASABKAwiEAoOR2V0UG9vbFJlcXVlc3QiMgoPR2V0UG9vbFJlc3BvbnNlEh8KBHBvb2wYASABKAsyES5tZXJpZGlhbi52MS5Qb29sIv8BCgRQb29sEicKBnRvdGFscxgBIAMoCzIXLm1lcmlkaWFuLnYxLlBvb2xUb3RhbHMSLAoJdm1fc3RhdGVzGAIgAygLMhkubWVyaWRpYW4udjEuVm1TdGF0ZUNvdW50EhQKDHF1ZXVlX2xlbmd0aBgDIAEoDRI3ChNvbGRlc3RfcGVuZGluZ190aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd2ZXJzaW9uGAUgASgJEhAKCHJldmlzaW9uGAYgASgDEi4KCnN0YXJ0X3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIv4BCgpQb29sVG90YWxzEi8KDGFyY2hpdGVjdHVyZRgBIAEoDjIZLm1lcmlkaWFuLnYxLkFyY2hpdGVjdHVyZRINCgVob3N0cxgCIAEoDRITCgtob3N0c19yZWFkeRgDIAEoDRIXCg9ob3N0c19wbGFjZWFibGUYBCABKA0SKAoIY2FwYWNpdHkYBSABKAsyFi5tZXJpZGlhbi52MS5SZXNvdXJjZXMSKQoJYWxsb2NhdGVkGAYgASgLMhYubWVyaWRpYW4udjEuUmVzb3VyY2VzEhMKC21hY29zX3Nsb3RzGAcgASgNEhgKEG1hY29zX3Nsb3RzX3VzZWQYCCABKA0iSQoMVm1TdGF0ZUNvdW50EioKBXN0YXRlGAEgASgOMhsubWVyaWRpYW4udjEuVm1TdGF0dXMuU3RhdGUSDQoFY291bnQYAiABKA0ymAEKC1Bvb2xTZXJ2aWNlEkQKB0dldFBvb2wSGy5tZXJpZGlhbi52MS5HZXRQb29sUmVxdWVzdBocLm1lcmlkaWFuLnYxLkdldFBvb2xSZXNwb25zZRJDCgZCYWNrdXASGi5tZXJpZGlhbi52MS5CYWNrdXBSZXF1ZXN0GhsubWVyaWRpYW4udjEuQmFja3VwUmVzcG9uc2UwAWIGcHJvdG8z", [file_google_protobuf_timestamp, file_meridian_v1_types, file_meridian_v1_vm]);
+  fileDesc("Ch5tZXJpZGlhbi92MS9wb29sX3NlcnZpY2UucHJvdG8SC21lcmlkaWFuLnYxIg8KDUJhY2t1cFJlcXVlc3QiHwoOQmFja3VwUmVzcG9uc2USDQoFY2h1bmsYASABKAwiEAoOR2V0UG9vbFJlcXVlc3QiMgoPR2V0UG9vbFJlc3BvbnNlEh8KBHBvb2wYASABKAsyES5tZXJpZGlhbi52MS5Qb29sIv8BCgRQb29sEicKBnRvdGFscxgBIAMoCzIXLm1lcmlkaWFuLnYxLlBvb2xUb3RhbHMSLAoJdm1fc3RhdGVzGAIgAygLMhkubWVyaWRpYW4udjEuVm1TdGF0ZUNvdW50EhQKDHF1ZXVlX2xlbmd0aBgDIAEoDRI3ChNvbGRlc3RfcGVuZGluZ190aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd2ZXJzaW9uGAUgASgJEhAKCHJldmlzaW9uGAYgASgDEi4KCnN0YXJ0X3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIogCCgpQb29sVG90YWxzEi8KDGFyY2hpdGVjdHVyZRgBIAEoDjIZLm1lcmlkaWFuLnYxLkFyY2hpdGVjdHVyZRINCgVob3N0cxgCIAEoDRITCgtob3N0c19yZWFkeRgDIAEoDRIXCg9ob3N0c19wbGFjZWFibGUYBCABKA0SLQoIY2FwYWNpdHkYBSABKAsyGy5tZXJpZGlhbi52MS5SZXNvdXJjZVRvdGFscxIuCglhbGxvY2F0ZWQYBiABKAsyGy5tZXJpZGlhbi52MS5SZXNvdXJjZVRvdGFscxITCgttYWNvc19zbG90cxgHIAEoDRIYChBtYWNvc19zbG90c191c2VkGAggASgNIkkKDlJlc291cmNlVG90YWxzEhEKCWNwdV9jb3VudBgBIAEoAxISCgptZW1vcnlfbWliGAIgASgDEhAKCGRpc2tfbWliGAMgASgDIkkKDFZtU3RhdGVDb3VudBIqCgVzdGF0ZRgBIAEoDjIbLm1lcmlkaWFuLnYxLlZtU3RhdHVzLlN0YXRlEg0KBWNvdW50GAIgASgNMpgBCgtQb29sU2VydmljZRJECgdHZXRQb29sEhsubWVyaWRpYW4udjEuR2V0UG9vbFJlcXVlc3QaHC5tZXJpZGlhbi52MS5HZXRQb29sUmVzcG9uc2USQwoGQmFja3VwEhoubWVyaWRpYW4udjEuQmFja3VwUmVxdWVzdBobLm1lcmlkaWFuLnYxLkJhY2t1cFJlc3BvbnNlMAFiBnByb3RvMw", [file_google_protobuf_timestamp, file_meridian_v1_types, file_meridian_v1_vm]);
 
 /**
  * Asks for a backup.
@@ -190,16 +190,16 @@ export type PoolTotals = Message<"meridian.v1.PoolTotals"> & {
   /**
    * What can be given to VMs on hosts that are placeable.
    *
-   * @generated from field: meridian.v1.Resources capacity = 5;
+   * @generated from field: meridian.v1.ResourceTotals capacity = 5;
    */
-  capacity?: Resources | undefined;
+  capacity?: ResourceTotals | undefined;
 
   /**
    * What is taken of that.
    *
-   * @generated from field: meridian.v1.Resources allocated = 6;
+   * @generated from field: meridian.v1.ResourceTotals allocated = 6;
    */
-  allocated?: Resources | undefined;
+  allocated?: ResourceTotals | undefined;
 
   /**
    * macOS slots on hosts that are placeable.
@@ -222,6 +222,41 @@ export type PoolTotals = Message<"meridian.v1.PoolTotals"> & {
  */
 export const PoolTotalsSchema: GenMessage<PoolTotals> = /*@__PURE__*/
   messageDesc(file_meridian_v1_pool_service, 5);
+
+/**
+ * CPU, memory and disk of many hosts: more than `Resources` can say.
+ *
+ * @generated from message meridian.v1.ResourceTotals
+ */
+export type ResourceTotals = Message<"meridian.v1.ResourceTotals"> & {
+  /**
+   * CPUs.
+   *
+   * @generated from field: int64 cpu_count = 1;
+   */
+  cpuCount: bigint;
+
+  /**
+   * Memory in MiB.
+   *
+   * @generated from field: int64 memory_mib = 2;
+   */
+  memoryMib: bigint;
+
+  /**
+   * Disk in MiB.
+   *
+   * @generated from field: int64 disk_mib = 3;
+   */
+  diskMib: bigint;
+};
+
+/**
+ * Describes the message meridian.v1.ResourceTotals.
+ * Use `create(ResourceTotalsSchema)` to create a new message.
+ */
+export const ResourceTotalsSchema: GenMessage<ResourceTotals> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_pool_service, 6);
 
 /**
  * How many VMs are in a state.
@@ -249,7 +284,7 @@ export type VmStateCount = Message<"meridian.v1.VmStateCount"> & {
  * Use `create(VmStateCountSchema)` to create a new message.
  */
 export const VmStateCountSchema: GenMessage<VmStateCount> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_pool_service, 6);
+  messageDesc(file_meridian_v1_pool_service, 7);
 
 /**
  * Shows the pool as a whole.

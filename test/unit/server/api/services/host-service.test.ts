@@ -8,7 +8,14 @@ import {
 } from "../../../../../shared/gen/es/meridian/v1/host_service_pb.ts";
 import { PoolService } from "../../../../../shared/gen/es/meridian/v1/pool_service_pb.ts";
 import { Condition_State } from "../../../../../shared/gen/es/meridian/v1/types_pb.ts";
-import { changedInventory, goldenVm, hostUse, hostVm, wholeInventory } from "../../../../support/pool/hosts.ts";
+import {
+  changedInventory,
+  goldenVm,
+  hostFacts,
+  hostUse,
+  hostVm,
+  wholeInventory,
+} from "../../../../support/pool/hosts.ts";
 import { vmCreate } from "../../../../support/pool/specs.ts";
 import { refused, ServedApi } from "../../../../support/server/served-api.ts";
 
@@ -195,6 +202,19 @@ describe("HostService", () => {
 });
 
 describe("PoolService", () => {
+  it("GetPool adds up more disk than a host can have", async () => {
+    const api = await ServedApi.open();
+    try {
+      const total = { cpuCount: 12, memoryMib: 65_536, diskMib: 3_000_000_000 };
+      await api.driver.addHost("mac-1", { facts: hostFacts({ total }) });
+      await api.driver.addHost("mac-2", { facts: hostFacts({ total }) });
+      const { pool } = await api.client(PoolService).getPool({});
+      assert.ok((pool?.totals[0]?.capacity?.diskMib ?? 0n) > 2n ** 32n);
+    } finally {
+      await api.close();
+    }
+  });
+
   it("adds up hosts, VMs and the queue", async () => {
     const api = await ServedApi.open();
     try {
@@ -206,7 +226,7 @@ describe("PoolService", () => {
       const { pool } = await api.client(PoolService).getPool({});
       const [totals] = pool?.totals ?? [];
       assert.deepEqual([totals?.hosts, totals?.hostsReady, totals?.hostsPlaceable], [2, 2, 1]);
-      assert.deepEqual([totals?.capacity?.cpuCount, totals?.allocated?.cpuCount], [12, 2]);
+      assert.deepEqual([totals?.capacity?.cpuCount, totals?.allocated?.cpuCount], [12n, 2n]);
       assert.equal(pool?.queueLength, 1);
       assert(pool.oldestPendingTime !== undefined);
       assert.equal(pool.vmStates.length, 2);
