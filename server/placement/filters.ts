@@ -9,6 +9,7 @@ import { describeLabelExpression, matchesLabel } from "../pool/labels.ts";
 import type { HostLedger } from "../pool/ledger.ts";
 import type { Shape } from "../pool/shape.ts";
 import type { PoolView } from "../pool/view.ts";
+import { describeMib } from "./size.ts";
 
 /** What filters and scores see of a host. */
 export interface Candidate {
@@ -70,8 +71,8 @@ export const filters = [
       resources.memoryMib > ledger.memoryCapacityMib ||
       resources.diskMib > ledger.diskCapacityMib,
     explain: ({ ledger }) =>
-      `is too small: it can give VMs ${ledger.cpuCapacity} CPUs, ${ledger.memoryCapacityMib} MiB of memory and ` +
-      `${ledger.diskCapacityMib} MiB of disk in all`,
+      `is too small: it can give VMs ${ledger.cpuCapacity} CPUs, ${describeMib(ledger.memoryCapacityMib)} of memory and ` +
+      `${describeMib(ledger.diskCapacityMib)} of disk in all`,
     summary: ["is too small", "are too small"],
   },
   {
@@ -112,8 +113,8 @@ export const filters = [
     name: "memory",
     refuses: ({ ledger }, { resources }) => ledger.memoryTakenMib + resources.memoryMib > ledger.memoryCapacityMib,
     explain: ({ ledger }, { resources }) =>
-      `has ${Math.max(0, ledger.memoryCapacityMib - ledger.memoryTakenMib)} of ${ledger.memoryCapacityMib} MiB of memory free, ` +
-      `and ${resources.memoryMib} are needed`,
+      `has ${describeMib(Math.max(0, ledger.memoryCapacityMib - ledger.memoryTakenMib))} of ` +
+      `${describeMib(ledger.memoryCapacityMib)} of memory free, and ${describeMib(resources.memoryMib)} are needed`,
     summary: ["has too little memory free", "have too little memory free"],
   },
   {
@@ -123,8 +124,8 @@ export const filters = [
       ledger.diskTakenMib + resources.diskMib > ledger.diskCapacityMib ||
       ledger.diskToMakeMib + resources.diskMib > ledger.diskFreeMib * host.spec.limits.diskOvercommit,
     explain: ({ ledger }, { resources }) =>
-      `has promised ${ledger.diskTakenMib} of ${ledger.diskCapacityMib} MiB of disk and has ${ledger.diskFreeMib} MiB free, ` +
-      `and ${resources.diskMib} are needed`,
+      `has promised ${describeMib(ledger.diskTakenMib)} of ${describeMib(ledger.diskCapacityMib)} of disk and has ` +
+      `${describeMib(ledger.diskFreeMib)} free, and ${describeMib(resources.diskMib)} are needed`,
     summary: ["has too little disk free", "have too little disk free"],
   },
   {

@@ -49,7 +49,7 @@ describe("filters", () => {
     {
       filter: "size",
       prepare: async () => sized(13),
-      message: "is too small: it can give VMs 12 CPUs, 65536 MiB of memory and 1000000 MiB of disk in all",
+      message: "is too small: it can give VMs 12 CPUs, 64 GiB of memory and 976.6 GiB of disk in all",
       sentence: "1 host is too small",
     },
     {
@@ -99,7 +99,7 @@ describe("filters", () => {
         await pool.create("other", sized(1, 65_000));
         return sized(1, 1000);
       },
-      message: "has 536 of 65536 MiB of memory free, and 1000 are needed",
+      message: "has 536 MiB of 64 GiB of memory free, and 1000 MiB are needed",
       sentence: "1 host has too little memory free",
     },
     {
@@ -107,7 +107,7 @@ describe("filters", () => {
       prepare: async (host) => {
         await host.heartbeat(hostUse({ diskFreeMib: 10_000 }));
       },
-      message: "has promised 0 of 1000000 MiB of disk and has 10000 MiB free, and 20000 are needed",
+      message: "has promised 0 MiB of 976.6 GiB of disk and has 10000 MiB free, and 19.5 GiB are needed",
       sentence: "1 host has too little disk free",
     },
     {
