@@ -1,4 +1,8 @@
-/** `vm create`: one VM or many alike, their names at once, and with --wait until they are ready. */
+/**
+ * `vm create`: one VM or many alike, and with --wait until they are ready. Standard output gets one line for each VM, so that
+ * `$(…)` catches what is asked for: its name, or with --wait what became of it. With --wait the name goes to standard error at
+ * once, for a person who may not want to wait to the end; with -q it is the name, at once, in either case.
+ */
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { toJson } from "@bufbuild/protobuf";
@@ -27,7 +31,7 @@ export function registerCreate(noun: Program, terminal: Terminal): void {
   const idText = "the name's last part (default: the server makes one)";
   addSpecFlags(noun.command("create").option("--id <id>", idText))
     .summary("ask for a VM")
-    .description("Asks for a VM, prints its name at once and, with --wait, its address once it is ready.")
+    .description("Asks for a VM and prints its name or, with --wait, its state and address once it is ready.")
     .addOption(
       new Option("--count <number>", "ask for several alike; ids get -1, -2, …").argParser(wholeNumber(1, countMax)),
     )
@@ -54,7 +58,12 @@ export function registerCreate(noun: Program, terminal: Terminal): void {
         const requestIds = numbered(options.requestId, options.count);
         const requests = ids.map((vmId, index) => ({ vm: { spec }, vmId, requestId: requestIds[index] ?? "" }));
         const shape = { isJson: session.isJson, isMany: options.count !== undefined };
-        const { vms, failures } = await createVms(session, requests);
+        const isLineLater = options.wait === true && options.quiet !== true;
+        const { vms, failures } = await createVms(session, requests, ({ name }) => {
+          if (session.isJson) return;
+          const { stdout, stderr } = session.terminal;
+          (isLineLater ? stderr : stdout).write(`${name}\n`);
+        });
         if (options.wait === true && vms.length > 0) {
           const outcomes = await waitForVms(
             session,
@@ -64,7 +73,7 @@ export function registerCreate(noun: Program, terminal: Terminal): void {
               timeoutMs: options.timeout ?? waitDefaultMs,
               isQuiet: options.quiet === true,
               onDone: (vm) => {
-                if (!session.isJson && options.quiet !== true) session.terminal.stdout.write(`${vmLine(vm)}\n`);
+                if (!session.isJson && isLineLater) session.terminal.stdout.write(`${vmLine(vm)}\n`);
               },
             },
           );
@@ -101,11 +110,12 @@ type CreateRequest = MessageInitShape<typeof CreateVmRequestSchema>;
 async function createVms(
   session: Session,
   requests: readonly CreateRequest[],
+  onMade: (vm: Vm) => void,
 ): Promise<{ readonly vms: readonly Vm[]; readonly failures: readonly unknown[] }> {
   const outcomes = await inParallel(requests, createsMax, async (request) => {
     const { vm } = await session.vms.createVm(request, session.call);
     const made = required(vm, "VM in the answer");
-    if (!session.isJson) session.terminal.stdout.write(`${made.name}\n`);
+    onMade(made);
     return made;
   });
   return {

@@ -18,7 +18,7 @@ import { resourceName } from "../values/name.ts";
 import { examples, forEachName, throwAll } from "../verbs.ts";
 import { stateWanted } from "./create.ts";
 import { addCopyFlags, specFrom } from "./spec-flags.ts";
-import { vmLine } from "./views.ts";
+import { vmLine, vmLineToCome } from "./views.ts";
 import { failureOf, waitDefaultMs, waitForVms } from "./wait.ts";
 
 interface Change {
@@ -27,6 +27,8 @@ interface Change {
   readonly description: string;
   /** Where the change ends. */
   readonly state: VmStatus_State;
+  /** For a change that ends where it began: what is to come, such as "to be restarted". */
+  readonly toCome?: string;
   readonly call: (session: Session, name: string) => Promise<{ readonly vm?: Vm | undefined }>;
 }
 
@@ -64,6 +66,7 @@ const changes: readonly Change[] = [
     summary: "have the guest restart",
     description: "Has the guest restart in order.",
     state: VmStatus_State.RUNNING,
+    toCome: "to be restarted",
     call: ({ vms, call }, name) => vms.restartVm({ name }, call),
   },
   {
@@ -71,6 +74,7 @@ const changes: readonly Change[] = [
     summary: "press a VM's reset button",
     description: "Restarts the VM at once, as its reset button would; the guest is not asked.",
     state: VmStatus_State.RUNNING,
+    toCome: "to be reset",
     call: ({ vms, call }, name) => vms.resetVm({ name }, call),
   },
 ];
@@ -92,7 +96,7 @@ export function registerLifecycle(noun: Program, terminal: Terminal): void {
       .addHelpText("after", examples(`vm ${change.verb} build-1`, `vm ${change.verb} build-1 build-2 --wait`))
       .action((names, options, command) =>
         withSession(terminal, command, (session) =>
-          changeVms(session, names, { ...options, state: change.state, call: (name) => change.call(session, name) }),
+          changeVms(session, names, { ...options, ...change, call: (name) => change.call(session, name) }),
         ),
       );
   }
@@ -236,6 +240,7 @@ async function changeVms(
     readonly wait?: true | undefined;
     readonly timeout?: number | undefined;
     readonly state: VmStatus_State;
+    readonly toCome?: string;
     readonly call: (name: string) => Promise<{ readonly vm?: Vm | undefined }>;
   },
 ): Promise<void> {
@@ -244,7 +249,9 @@ async function changeVms(
   const ask = forEachName(session, names, async (text) => {
     const vm = required((await options.call(resourceName("vms", text))).vm, "VM in the answer");
     changed.push(vm.name);
-    if (options.wait !== true) printResource(session, { schema: VmSchema, message: vm }, () => `${vmLine(vm)}\n`);
+    if (options.wait !== true) {
+      printResource(session, { schema: VmSchema, message: vm }, () => `${vmLineToCome(vm, options)}\n`);
+    }
   });
   // Those that were changed are waited for, even if others could not be.
   await ask.catch((error: unknown) => errors.push(error));

@@ -157,6 +157,17 @@ export function vmLine(vm: Vm): string {
   return [vm.name, vmState(vm), host && `on ${host}`, address && `at ${address}`].filter(Boolean).join(" ");
 }
 
+/** Such as "vms/build-1 SUSPENDED, to be RUNNING", or `vmLine` when the VM is there already. */
+export function vmLineToCome(
+  vm: Vm,
+  { state, toCome }: { readonly state: VmStatus_State; readonly toCome?: string },
+): string {
+  const isThere = toCome === undefined && vm.status?.state === state;
+  return isThere
+    ? vmLine(vm)
+    : `${vm.name} ${vmState(vm)}, ${toCome ?? `to be ${enumName(VmStatus_StateSchema, state)}`}`;
+}
+
 function dash(value: string | number | undefined): string {
   return value === undefined || value === "" || value === 0 ? "-" : String(value);
 }

@@ -100,7 +100,7 @@ describe("the program as a process", function () {
     };
     const create = await meridian(script, ["vm", "create", "--template", "t", "--wait"]);
     await until(() => server?.calls.some(({ name }) => name === "WaitVm") === true, "the wait");
-    assert.equal(create.out(), "vms/a\n", "the name is there before the VM is");
+    assert.match(create.err(), /^vms\/a\n/, "the name is there before the VM is");
     create.child.kill("SIGINT");
     assert.equal((await create.exit).code, 130);
     assert.match(create.err(), /`meridian vm wait a` waits on, `meridian vm delete a` removes it\.\n$/);

@@ -183,11 +183,21 @@ describe("meridian vm create", () => {
     assert.match(err, /vms\/b-2 exists already/);
   });
 
-  it("waits with --wait and ends with the address", async () => {
+  it("waits with --wait: the name at once on standard error, and one line on standard output", async () => {
     const { script } = creating(({ name }) => ({ vm: sampleVm(name.slice("vms/".length)) }));
-    const { exitCode, out } = await runAgainst(script, ["vm", "create", "--template", "t", "--id", "a", "--wait"]);
+    const { exitCode, out, err } = await runAgainst(script, ["vm", "create", "--template", "t", "--id", "a", "--wait"]);
     assert.equal(exitCode, 0);
-    assert.equal(out, "vms/a\nvms/a RUNNING on hosts/mac-1 at 10.211.55.4\n");
+    assert.equal(out, "vms/a RUNNING on hosts/mac-1 at 10.211.55.4\n");
+    assert.match(err, /^vms\/a\n/);
+  });
+
+  it("prints the name alone with --wait -q, also of a VM that does not get ready", async () => {
+    const { script } = creating(() => {
+      throw refusal("WAIT_HOPELESS", "vms/a has failed");
+    });
+    const args = ["vm", "create", "--template", "t", "--id", "a", "--wait", "-q"];
+    const { exitCode, out } = await runAgainst(script, args);
+    assert.deepEqual([exitCode, out], [1, "vms/a\n"]);
   });
 
   it("shows what a waiting VM waits for on standard error", async () => {
@@ -209,7 +219,7 @@ describe("meridian vm create", () => {
       },
     };
     const { err } = await runAgainst(told, ["vm", "create", "--template", "t", "--id", "a", "--wait"]);
-    assert.equal(err, `vms/a PENDING: ${pendingMessage}\n`);
+    assert.equal(err, `vms/a\nvms/a PENDING: ${pendingMessage}\n`);
   });
 
   it("fails with the server's reason when the wait has become hopeless", async () => {
@@ -256,6 +266,29 @@ describe("other verbs of meridian vm", () => {
     assert.equal(exitCode, 3);
     assert.deepEqual(deleted, ["vms/a true", "vms/c true"]);
     assert.equal(err, "meridian: vms/b does not exist. `meridian vm list` shows what there is.\n");
+  });
+
+  it("say what a VM is and what it is to be, and with --wait what it has become", async () => {
+    const script: Script = {
+      vms: {
+        resumeVm: () => ({ vm: sampleVm("a", { state: VmStatus_State.SUSPENDED }) }),
+        startVm: () => ({ vm: sampleVm("a") }),
+        restartVm: () => ({ vm: sampleVm("a") }),
+        deleteVm: () => ({ vm: sampleVm("a", { state: VmStatus_State.PAUSED }) }),
+        waitVm: ({ states }) => ({ vm: sampleVm("a", { state: states[0] ?? VmStatus_State.UNSPECIFIED, host: "" }) }),
+      },
+    };
+    const running = "vms/a RUNNING on hosts/mac-1 at 10.211.55.4\n";
+    for (const [args, expected] of [
+      [["resume"], "vms/a SUSPENDED, to be RUNNING\n"],
+      [["start"], running],
+      [["restart"], "vms/a RUNNING, to be restarted\n"],
+      [["delete"], "vms/a PAUSED, to be DELETED\n"],
+      [["delete", "--wait"], "vms/a DELETED at 10.211.55.4\n"],
+    ] as const) {
+      const { out } = await runAgainst(script, ["vm", ...args, "a"]);
+      assert.equal(out, expected, args.join(" "));
+    }
   });
 
   it("exec passes the output through and ends with the guest's code", async () => {
