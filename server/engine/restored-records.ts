@@ -12,7 +12,8 @@ export function renewRestoredEntry(entry: StoreEntry, step: number): StoreEntry 
   const { kind } = parseRecordKey(entry.key);
   if (kind === "host") {
     const host = decodeRecord(hostKind, entry);
-    return { key: entry.key, value: encodeRecord(hostKind, { ...host, epoch: host.epoch + step }) };
+    const removalCount = (host.removalCount ?? 0) + step;
+    return { key: entry.key, value: encodeRecord(hostKind, { ...host, epoch: host.epoch + step, removalCount }) };
   }
   if (kind !== "vm") return entry;
   const vm = decodeRecord(vmKind, entry);

@@ -28,12 +28,13 @@ describe("a restored record", () => {
     return entry;
   };
 
-  it("of a host has an epoch that the pool never gave out", () => {
+  it("of a host has an epoch that the pool never gave out, and new ids for removals", () => {
     const entry = entryOf("host/mac-1");
     const before = decodeRecord(hostKind, entry);
     assert.deepEqual(decodeRecord(hostKind, renewRestoredEntry(entry, step)), {
       ...before,
       epoch: before.epoch + step,
+      removalCount: step,
     });
   });
 
