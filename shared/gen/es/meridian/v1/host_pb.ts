@@ -275,6 +275,7 @@ export type HostStatus = Message<"meridian.v1.HostStatus"> & {
 
   /**
    * Facts about the host: "Connected", "Schedulable", "ParallelsReachable", "LicenceValid", "DiskAboveReserve" and others.
+   * "NoOrphans" stands there only while VMs are being removed that carry the pool's names and are no VMs of it.
    *
    * @generated from field: repeated meridian.v1.Condition conditions = 2;
    */
