@@ -250,6 +250,39 @@ describe("meridian vm create", () => {
 });
 
 describe("other verbs of meridian vm", () => {
+  it("renew leases, and say until when the VMs live", async () => {
+    const asked: (bigint | undefined)[] = [];
+    const renewing: Script = {
+      vms: {
+        renewVm: ({ name, leaseDuration }) => {
+          asked.push(leaseDuration?.seconds);
+          const expireTime = name === "vms/a" ? { seconds: 1_800_000_000n } : undefined;
+          return { vm: sampleVm(name.slice("vms/".length), expireTime === undefined ? {} : { expireTime }) };
+        },
+      },
+    };
+    const { exitCode, out } = await runAgainst(renewing, ["vm", "renew", "a", "b", "--lease", "1h"]);
+    assert.equal(exitCode, 0);
+    assert.equal(out, "vms/a lives until 2027-01-15T08:00:00Z\nvms/b gets its lease when it is placed\n");
+    await runAgainst(renewing, ["vm", "renew", "a"]);
+    assert.deepEqual(asked, [3600n, 3600n, undefined]);
+  });
+
+  it("adopt what stands on a host", async () => {
+    const adopting: Script = {
+      vms: {
+        adoptVm: ({ host, hostVm, vmId, spec }) => {
+          assert.deepEqual([host, hostVm, vmId], ["hosts/mac-1", "Windows 11", "w"]);
+          assert.deepEqual([spec?.labels, spec?.leaseDuration?.seconds], [{ team: "ios" }, 28_800n]);
+          return { vm: sampleVm("w") };
+        },
+      },
+    };
+    const flags = ["--id", "w", "--label", "team=ios", "--lease", "8h"];
+    const { exitCode, out } = await runAgainst(adopting, ["vm", "adopt", "mac-1", "Windows 11", ...flags]);
+    assert.deepEqual([exitCode, out], [0, "vms/w RUNNING on hosts/mac-1 at 10.211.55.4\n"]);
+  });
+
   it("delete goes on after a VM that is not there, and ends with its code", async () => {
     const deleted: string[] = [];
     const script: Script = {

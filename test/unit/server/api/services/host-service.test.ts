@@ -8,6 +8,7 @@ import {
 } from "../../../../../shared/gen/es/meridian/v1/host_service_pb.ts";
 import { PoolService } from "../../../../../shared/gen/es/meridian/v1/pool_service_pb.ts";
 import { Condition_State } from "../../../../../shared/gen/es/meridian/v1/types_pb.ts";
+import { hostVmName } from "../../../../../shared/ids.ts";
 import {
   changedInventory,
   goldenVm,
@@ -16,7 +17,7 @@ import {
   hostVm,
   wholeInventory,
 } from "../../../../support/pool/hosts.ts";
-import { vmCreate } from "../../../../support/pool/specs.ts";
+import { uidFor, vmCreate } from "../../../../support/pool/specs.ts";
 import { refused, ServedApi } from "../../../../support/server/served-api.ts";
 
 describe("HostService", () => {
@@ -63,6 +64,16 @@ describe("HostService", () => {
     assert.equal(host?.status?.placeable, false);
     const condition = host.status.conditions.find(({ type }) => type === "LicenceValid");
     assert.deepEqual([condition?.state, condition?.reason], [Condition_State.FALSE, "Expired"]);
+  });
+
+  it("names what it removes on a host because nobody owns it, which keeps nothing from being placed there", async () => {
+    const orphan = hostVmName(uidFor("nobody"), 1);
+    await api.driver.addHost("mac-2", { inventory: wholeInventory([goldenVm(), hostVm(orphan)]) });
+    const { host } = await hosts().getHost({ name: "hosts/mac-2" });
+    const condition = host?.status?.conditions.find(({ type }) => type === "NoOrphans");
+    assert.deepEqual([condition?.state, condition?.reason], [Condition_State.FALSE, "OrphansFound"]);
+    assert.match(condition?.message ?? "", new RegExp(`${orphan} at \\d{4}-`));
+    assert.equal(host?.status?.placeable, true);
   });
 
   it("places nothing on a host whose session has ended, and does not yet call it gone", async () => {
