@@ -106,6 +106,8 @@ function applyGone(pool: Pool, id: VmId, timeMs: number): void {
   if (vm.sight === undefined && (vm.state === "DELETING" || vm.state === "FAILED")) return;
   switch (vm.state) {
     case "DELETING":
+      // What was called off while it was being made may be shown again before the host has ended that: the delete's end says so.
+      if (vm.command !== undefined && wasBeingMade(vm)) return;
       deleted(pool, vm, timeMs);
       return;
     case "FAILED":
@@ -118,6 +120,11 @@ function applyGone(pool: Pool, id: VmId, timeMs: number): void {
     default:
       vanished(pool, vm, timeMs);
   }
+}
+
+function wasBeingMade(vm: VmRecord): boolean {
+  const placedAt = vm.timeline.findLastIndex(({ state }) => state === "PLACED");
+  return placedAt >= 0 && !vm.timeline.slice(placedAt).some(({ state }) => state === "STOPPED");
 }
 
 function deleted(pool: Pool, vm: VmRecord, timeMs: number): void {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { VmState } from "../../../../server/pool/vm.ts";
+import { hostVm } from "../../../support/pool/hosts.ts";
 import { PoolDriver } from "../../../support/pool/pool-driver.ts";
 import {
   accept,
@@ -194,6 +195,17 @@ describe("deleting a VM", () => {
     await pool.settle();
     assert.equal(pool.vm("a").state, "DELETED");
     assert.equal(await host.report(command, "SUCCEEDED"), false, "the late end is of no command any more");
+  });
+
+  it("is not done because the host takes away what it had half made: it may make that again before it ends", async () => {
+    host.next("create", accept);
+    await pool.create("a");
+    const half = hostVm(pool.hostName("a"));
+    await host.tellInventory({ isWhole: false, vms: [half], removedIds: [] });
+    host.next("delete", accept);
+    await pool.submit(vmWant("a", "deleted"));
+    await host.tellInventory({ isWhole: false, vms: [], removedIds: [half.id] });
+    assert.equal(pool.vm("a").state, "DELETING");
   });
 
   it("is not done because an inventory lacks a VM that was never shown", async () => {
