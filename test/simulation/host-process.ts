@@ -37,6 +37,8 @@ export class HostProcess {
   readonly machine: Machine = { wallOffsetMs: 0 };
   /** The agent ends at its next call of the local API: before the call is made, or when its answer is there. */
   crashAtCall: "before" | "after" | undefined;
+  /** When the agent was last started anew; nothing as long as its first run lasts. */
+  agentRestartedMs: number | undefined;
   readonly #options: HostProcessOptions;
   #running: { readonly agent: Agent; readonly parallels: ParallelsApi } | undefined;
   /** Of the agent's process, which begins before the agent does. */
@@ -60,6 +62,7 @@ export class HostProcess {
     if (this.#life !== undefined || this.#isOff) return;
     const life = new Life(this.#options.scheduler, this.machine);
     this.#life = life;
+    if (this.agentRestartedMs !== undefined) this.agentRestartedMs = this.#options.scheduler.nowMs;
     void this.#startAgent(life);
   }
 
@@ -136,6 +139,7 @@ export class HostProcess {
     // The process's sockets to the local service close with it.
     void running?.parallels.close();
     const { random, scheduler } = this.#options;
+    this.agentRestartedMs = Number.POSITIVE_INFINITY;
     scheduler.after(random.between(500, 10_000), () => this.startAgent());
   }
 

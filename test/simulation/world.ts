@@ -54,6 +54,7 @@ export class World {
       note,
       macs: () => this.hosts,
       view: () => this.server.view,
+      nowMs: () => this.scheduler.nowMs,
       poolNowMs: () => this.server.engine?.nowMs() ?? 0,
     });
     const { ids, rules } = this;
