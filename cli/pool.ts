@@ -33,7 +33,7 @@ export function registerPool(program: Program, terminal: Terminal): void {
 }
 
 const columns: readonly Column<PoolTotals>[] = [
-  { title: "ARCHITECTURE", text: ({ architecture }) => enumWord(ArchitectureSchema, architecture) || "-" },
+  { title: "ARCH", text: ({ architecture }) => enumWord(ArchitectureSchema, architecture) || "-" },
   { title: "HOSTS", text: ({ hosts }) => String(hosts), align: "right" },
   { title: "READY", text: ({ hostsReady }) => String(hostsReady), align: "right" },
   { title: "PLACEABLE", text: ({ hostsPlaceable }) => String(hostsPlaceable), align: "right" },
@@ -54,7 +54,7 @@ const columns: readonly Column<PoolTotals>[] = [
     align: "right",
   },
   {
-    title: "MACOS SLOTS",
+    title: "MACOS",
     text: ({ macosSlotsUsed, macosSlots }) => formatShare(macosSlotsUsed, macosSlots),
     align: "right",
   },

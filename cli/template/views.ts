@@ -62,9 +62,19 @@ export function templateDetail(session: Session, template: Template): string {
       ["Resources", formatResources(spec?.resources)],
       ["Ready when", spec?.readiness === undefined ? "Parallels Tools answer" : formatReadiness(spec.readiness)],
       ["Labels", formatLabels(spec?.labels ?? {})],
-      ["On hosts", status?.hosts.map(shortName).join(", ") || "none"],
+      ["On hosts", formatHosts(status?.hosts ?? [])],
       ["VMs", String(status?.vmCount ?? 0)],
       ["Made", moment(template.createTime, session.nowMs)],
     ])
     .toString();
 }
+
+/** Such as "3: mac-1, mac-2, mac-3"; of many only the first ones. */
+function formatHosts(hosts: readonly string[]): string {
+  if (hosts.length === 0) return "none";
+  const named = hosts.slice(0, hostsNamedMax).map(shortName).join(", ");
+  return `${hosts.length}: ${named}${hosts.length > hostsNamedMax ? ", …" : ""}`;
+}
+
+/** About a line's worth; --json has all. */
+const hostsNamedMax = 5;

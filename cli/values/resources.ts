@@ -19,9 +19,16 @@ export function formatShare(used: number | undefined, total: number | undefined)
   return `${used ?? 0}/${total ?? 0}`;
 }
 
-/** Such as "12/64 GiB", or "-" when nothing is known. */
+/** Such as "12/64 GiB", or "1.5/24 TiB" of a whole pool, or "-" when nothing is known. */
 export function formatSizeShare(usedMib: number | undefined, totalMib: number | undefined): string {
   if (totalMib === undefined || totalMib === 0) return "-";
-  const gib = (sizeMib: number): string => String(Math.round((sizeMib / 1024) * 10) / 10);
-  return `${gib(usedMib ?? 0)}/${gib(totalMib)} GiB`;
+  const [unit, unitMib] = totalMib < tibFromMib ? ["GiB", 1024] : ["TiB", 1024 * 1024];
+  const inUnit = (sizeMib: number): string => {
+    const size = sizeMib / unitMib;
+    return String(unit === "TiB" && size >= 100 ? Math.round(size) : Math.round(size * 10) / 10);
+  };
+  return `${inUnit(usedMib ?? 0)}/${inUnit(totalMib)} ${unit}`;
 }
+
+/** From 10 TiB on, GiB have five digits, and a tenth of a TiB is precise enough; from 100 on, a TiB is. */
+const tibFromMib = 10 * 1024 * 1024;

@@ -15,7 +15,7 @@ import { Architecture, Condition_State, GuestOs } from "../../../shared/gen/es/m
 import { VmStatus_State } from "../../../shared/gen/es/meridian/v1/vm_pb.ts";
 import { runAgainst } from "../../support/cli/meridian.ts";
 import { sampleHost, sampleTemplate } from "../../support/cli/samples.ts";
-import { refusal } from "../../support/cli/scripted-server.ts";
+import { refusal, type Script } from "../../support/cli/scripted-server.ts";
 
 describe("meridian host", () => {
   it("list shows what is taken, and why a host takes nothing new", async () => {
@@ -170,6 +170,22 @@ describe("meridian catalog", () => {
   });
 });
 
+describe("meridian template get", () => {
+  it("counts the hosts that have the image, and names the first ones", async () => {
+    const many = sampleTemplate("many");
+    assert.ok(many.status);
+    many.status.hosts = Array.from({ length: 50 }, (_, index) => `hosts/mac-${index + 1}`);
+    const script: Script = {
+      templates: {
+        getTemplate: ({ name }) => ({ template: name === many.name ? many : sampleTemplate("one") }),
+      },
+    };
+    const { out } = await runAgainst(script, ["template", "get", "many", "one"]);
+    assert.match(out, /On hosts +50: mac-1, mac-2, mac-3, mac-4, mac-5, …$/m);
+    assert.match(out, /On hosts +1: mac-1$/m);
+  });
+});
+
 describe("meridian pool status", () => {
   it("shows totals, states and the queue", async () => {
     const pool = {
@@ -191,5 +207,17 @@ describe("meridian pool status", () => {
     assert.match(out, /VMs +2 RUNNING/);
     assert.match(out, /Queue +3 wait/);
     assert.match(out, /arm64 +3 +2 +1 +0\/0 +- +- +1\/2/);
+  });
+
+  it("fits a terminal of 80 columns with the totals of hundreds of hosts", async () => {
+    const row = { architecture: Architecture.ARM64, hosts: 500, hostsReady: 499, hostsPlaceable: 498 };
+    const capacity = { cpuCount: 6000n, memoryMib: 16_000n * 1024n, diskMib: 400_000n * 1024n };
+    const allocated = { cpuCount: 4000n, memoryMib: 8000n * 1024n, diskMib: 51_200n * 1024n };
+    const totals = [{ ...row, macosSlots: 1000, macosSlotsUsed: 987, capacity, allocated }];
+    const { out } = await runAgainst({ pool: { getPool: () => ({ pool: { totals } }) } }, ["pool", "status"]);
+    assert.match(out, / 4000\/6000 +7\.8\/15\.6 TiB +50\/391 TiB +987\/1000$/m);
+    const table = out.slice(out.indexOf("Taken of")).split("\n");
+    assert.equal(table.length, 4);
+    for (const line of table) assert.ok(line.length <= 80, line);
   });
 });
