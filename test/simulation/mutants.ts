@@ -55,17 +55,6 @@ class ForgetRequests extends Mutant {
   }
 }
 
-/** What an older session says is taken for news. */
-class IgnoreTheEpoch extends Mutant {
-  override engineOfSessions(engine: EngineApi): EngineApi {
-    return withSubmit(engine, (event) => {
-      const host = event.type === "command-reported" ? event.hostId : "epoch" in event ? event.id : undefined;
-      const epoch = host === undefined ? undefined : peek(engine, (view) => view.hosts.get(host)?.epoch);
-      return engine.submit(epoch === undefined ? event : { ...event, epoch });
-    });
-  }
-}
-
 /** The agent takes commands of any epoch and generation. */
 class DropTheFence extends Mutant {
   override transport(transport: LinkTransport): LinkTransport {
@@ -203,7 +192,6 @@ export const mutants: readonly NamedMutant[] = [
   { name: "skip the sync", make: () => new SkipTheSync() },
   { name: "answer before durable", make: () => new AnswerBeforeDurable() },
   { name: "forget request ids", make: () => new ForgetRequests() },
-  { name: "ignore the epoch", make: () => new IgnoreTheEpoch() },
   { name: "drop the fence check", make: () => new DropTheFence() },
   { name: "free capacity at the request", make: () => new FreeAtTheRequest() },
   { name: "take silence for gone", make: () => new TakeSilenceForGone() },
