@@ -26,6 +26,12 @@ export type ErrorCode = keyof typeof grpcCodes;
 export const errorReasons = {
   /** A field of the request is missing, out of range or malformed. */
   FIELD_INVALID: "INVALID_ARGUMENT",
+  /** The request is no message of its kind: not JSON, not protobuf, or with fields that do not exist. */
+  REQUEST_MALFORMED: "INVALID_ARGUMENT",
+  /** The request is larger than any that is taken. */
+  REQUEST_TOO_LARGE: "RESOURCE_EXHAUSTED",
+  /** There is no such service or method. */
+  METHOD_UNKNOWN: "UNIMPLEMENTED",
   /** A filter, an order or an update mask cannot be understood. */
   EXPRESSION_INVALID: "INVALID_ARGUMENT",
   /** A page token is not one of this list and these parameters. */

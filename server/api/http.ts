@@ -3,7 +3,9 @@
  * this is. Bodies, headers, times and connections are bounded; no other origin is let in.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
+import { toConnectError } from "./error-status.ts";
 import {
   httpConnectionsMax,
   httpHeaderBytesMax,
@@ -17,6 +19,7 @@ import {
 import { refusedOrigin } from "./origin.ts";
 import { type RouteOptions, routeService } from "./rpc/connect-routes.ts";
 import type { ServiceBinding } from "./rpc/handlers.ts";
+import { explainRefusals, unknownMethod } from "./rpc/request-refusals.ts";
 
 export interface HttpOptions extends RouteOptions {
   /** The server's version, for the page. */
@@ -32,7 +35,10 @@ export function createHttpServer(bindings: readonly ServiceBinding[], options: H
       for (const binding of bindings) routeService(router, binding, options);
     },
     readMaxBytes: requestBytesMax,
+    // A field that is misspelt would otherwise silently count as absent.
+    jsonOptions: { ignoreUnknownFields: false },
     writeMaxBytes: responseBytesMax,
+    requestGate: explainRefusals,
     fallback: (request, response) => {
       // The adapter's types cover HTTP/2 too, which this server does not speak.
       servePage(request as IncomingMessage, response as ServerResponse, options);
@@ -60,9 +66,10 @@ export function createHttpServer(bindings: readonly ServiceBinding[], options: H
 }
 
 function servePage(request: IncomingMessage, response: ServerResponse, options: HttpOptions): void {
-  const path = (request.url ?? "/").split("?", 1)[0];
+  const [path = ""] = (request.url ?? "/").split("?", 1);
   if (request.method !== "GET" && request.method !== "HEAD") {
-    serveText(response, 404, "no such service or method; calls are POST /meridian.v1.VmService/GetVm and the like");
+    const error = toConnectError(unknownMethod(path));
+    serve(response, { status: 404, type: "application/json", body: errorToJsonBytes(error, undefined) });
   } else if (path === "/healthz") {
     serveText(response, 200, "ok");
   } else if (path === "/readyz") {
@@ -76,10 +83,20 @@ function servePage(request: IncomingMessage, response: ServerResponse, options: 
 }
 
 function serveText(response: ServerResponse, status: number, text: string): void {
+  serve(response, { status, type: "text/plain; charset=utf-8", body: `${text}\n` });
+}
+
+interface Page {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string | Uint8Array;
+}
+
+function serve(response: ServerResponse, { status, type, body }: Page): void {
   // A body that nobody reads must not be taken for the next request.
   if (status >= 400) response.setHeader("connection", "close");
-  response.writeHead(status, { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" });
-  response.end(`${text}\n`);
+  response.writeHead(status, { "content-type": type, "cache-control": "no-store" });
+  response.end(body);
 }
 
 function welcome(version: string): string {

@@ -4,6 +4,7 @@ import { Code, ConnectError, type ConnectRouter, type HandlerContext, type Metho
 import { type ErrorReporter, toConnectError } from "../error-status.ts";
 import type { ActiveCalls } from "./active-calls.ts";
 import type { CallContext, MethodHandler, ServiceBinding } from "./handlers.ts";
+import { markRequestRead } from "./request-refusals.ts";
 
 export interface RouteOptions {
   readonly calls: ActiveCalls;
@@ -71,6 +72,7 @@ class ConnectCall {
   }
 
   begin(): CallContext {
+    markRequestRead(this.context);
     const active = this.options.calls.begin();
     const { signal: left } = this.context;
     const onLeft = (): void =>

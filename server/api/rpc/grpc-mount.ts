@@ -27,10 +27,11 @@ import {
   type UntypedHandleCall,
 } from "@grpc/grpc-js";
 import type { Clock } from "../../../shared/clock.ts";
-import { MeridianError } from "../../../shared/errors.ts";
+import type { MeridianError } from "../../../shared/errors.ts";
 import { type ErrorReporter, toGrpcStatus } from "../error-status.ts";
 import type { ActiveCall, ActiveCalls } from "./active-calls.ts";
 import type { CallContext, MethodHandler, ServiceBinding } from "./handlers.ts";
+import { undecodableRequest } from "./request-refusals.ts";
 
 export interface MountOptions {
   readonly calls: ActiveCalls;
@@ -79,16 +80,7 @@ function readMessage(schema: DescMessage, bytes: Buffer): Incoming {
   try {
     return { message: fromBinary(schema, bytes) };
   } catch (error) {
-    return {
-      malformed: new MeridianError(
-        "FIELD_INVALID",
-        `the request is no ${schema.typeName}: its bytes cannot be decoded`,
-        {
-          metadata: { message: schema.typeName },
-          cause: error,
-        },
-      ),
-    };
+    return { malformed: undecodableRequest(schema, error) };
   }
 }
 

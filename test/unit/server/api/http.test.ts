@@ -61,7 +61,10 @@ describe("the HTTP port", () => {
 
   it("has nothing elsewhere", async () => {
     assert.equal((await send("/favicon.ico")).status, 404);
-    assert.equal((await post("/meridian.v1.VmService/Nothing", "{}")).status, 404);
+    const { status, text } = await post("/meridian.v1.VmService/Nothing", "{}");
+    assert.equal(status, 404);
+    assert.equal(JSON.parse(text).code, "unimplemented");
+    assert.equal(infoOf(text).reason, "METHOD_UNKNOWN");
     assert.equal((await post("/meridian.v1.NoService/GetVm", "{}")).status, 404);
     assert.equal((await send(getPool, { method: "PUT" })).status, 405);
     assert.equal((await post(getPool, "{}", { "content-type": "text/plain" })).status, 415);
@@ -79,7 +82,40 @@ describe("the HTTP port", () => {
       const { status, text } = await post("/meridian.v1.VmService/GetVm", body);
       assert.equal(status, 400, body);
       assert.equal(JSON.parse(text).code, "invalid_argument");
+      assert.equal(infoOf(text).reason, "REQUEST_MALFORMED");
     }
+  });
+
+  it("refuses fields that do not exist, and names them", async () => {
+    for (const [field, body] of [
+      ["nonsense", { vm: {}, nonsense: 1 }],
+      ["cpus", { vm: { spec: { template: "templates/t", resources: { cpus: 4 } } } }],
+    ] as const) {
+      const { status, text } = await post("/meridian.v1.VmService/CreateVm", JSON.stringify(body));
+      assert.equal(status, 400);
+      assert.match(JSON.parse(text).message, new RegExp(`"${field}" is unknown`));
+      const { reason, metadata } = infoOf(text);
+      assert.equal(reason, "REQUEST_MALFORMED");
+      assert.equal(metadata["message"], "meridian.v1.CreateVmRequest");
+    }
+  });
+
+  it("refuses what is malformed in streams and in gRPC-Web as well", async () => {
+    const headers = { "content-type": "application/connect+json" };
+    const { text } = await post("/meridian.v1.VmService/WatchVms", '\u0000\u0000\u0000\u0000\u0009{"xyz":1}', headers);
+    // What comes at the end of a stream is one more message, after five bytes about it.
+    const { error } = JSON.parse(text.slice(5));
+    assert.equal(error.details[0].debug.reason, "REQUEST_MALFORMED");
+    const bytes = "\u0000\u0000\u0000\u0000\u0002\u0008\u0000";
+    const web = await post(getPool, `${bytes}x`, { "content-type": "application/grpc-web+proto" });
+    assert.match(web.text + JSON.stringify(web.headers), /grpc-status-details-bin/);
+  });
+
+  it("calls bytes that cannot be decoded the caller's fault", async () => {
+    const headers = { "content-type": "application/proto" };
+    const { status, text } = await post("/meridian.v1.VmService/GetVm", "\u0001\u0002\u0003", headers);
+    assert.equal(status, 400);
+    assert.equal(infoOf(text).reason, "REQUEST_MALFORMED");
   });
 
   it("refuses bodies above the bound", async () => {
@@ -89,6 +125,11 @@ describe("the HTTP port", () => {
     );
     assert.equal(status, 429);
     assert.equal(JSON.parse(text).code, "resource_exhausted");
+    assert.deepEqual(infoOf(text), {
+      reason: "REQUEST_TOO_LARGE",
+      domain: "meridian",
+      metadata: { most: String(1024 * 1024) },
+    });
   });
 
   for (const [what, headers] of Object.entries({
@@ -155,6 +196,13 @@ describe("the gRPC port", () => {
     }
   });
 });
+
+/** The ErrorInfo of an error, which always comes first. */
+function infoOf(text: string): { readonly reason: string; readonly metadata: Readonly<Record<string, string>> } {
+  const [info] = JSON.parse(text).details;
+  assert.equal(info.type, "google.rpc.ErrorInfo");
+  return info.debug;
+}
 
 /** Sends bytes, and resolves when the other side has closed, or has answered. */
 function sendBytes(address: string, bytes: string): Promise<void> {

@@ -49,7 +49,7 @@ describe("handlers on a gRPC server", () => {
       const error = await failure(raw("/meridian.v1.VmService/GetVm", bytes));
       assert.equal(error.code, status.INVALID_ARGUMENT);
       assert.match(error.details, /GetVmRequest/);
-      assert(error.metadata.get("grpc-status-details-bin").length > 0);
+      assert.match(String(error.metadata.get("grpc-status-details-bin")), /REQUEST_MALFORMED/);
     }
     const stream = client.makeServerStreamRequest(
       "/meridian.v1.VmService/WatchVms",
