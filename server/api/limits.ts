@@ -122,7 +122,7 @@ export const violationsMax = 16;
 export const errorTextLengthMax = 400;
 export const violationTextLengthMax = 160;
 
-/** Finds dead peers without waking sleeping notebooks too often. */
+/** Finds dead peers, and those that never speak HTTP/2, without waking sleeping notebooks too often. */
 export const keepalive = { periodMs: 30_000, timeoutMs: 10_000 } as const;
 
 /** HTTP/1.1: how long a client may take for its headers, for the whole request, and between two requests. */
