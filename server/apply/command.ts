@@ -131,7 +131,9 @@ function giveUpOrRetry(step: Step): void {
   const sight = report.vm === undefined ? undefined : sightOf(report.vm);
   if (!isRetried) {
     if (retryElsewhere(pool, { ...vm, sight: sight ?? vm.sight }, failure, timeMs)) return;
-    failVm(pool, vm, timeMs, { ...failure, releasesHost: command.kind === "create" && sight === undefined });
+    // A create that failed shows what it left; one that never began shows nothing, and an earlier try may have left something.
+    const left = report.state === "REFUSED" ? (sight ?? vm.sight) : sight;
+    failVm(pool, vm, timeMs, { ...failure, releasesHost: command.kind === "create" && left === undefined });
     return;
   }
   const fields: VmFields = {

@@ -96,6 +96,15 @@ describe("the life of a VM", () => {
     assert.equal(pool.vm("a").host, undefined, "it left nothing there");
   });
 
+  it("whose create left something, and is refused from then on, keeps its host until that is removed", async () => {
+    host.next("create", { kind: "fail", isRetryable: true, leaves: "stopped" });
+    host.always("create", refuse);
+    await pool.create("a");
+    await pool.advance(20_000);
+    assert.equal(pool.vm("a").state, "FAILED");
+    assert.equal(pool.vm("a").host, host.id, "the Mac still has what the first try left");
+  });
+
   it("whose create fails with leftovers keeps its host until they are removed", async () => {
     host.always("create", { ...failForGood, kind: "fail", isRetryable: false, leaves: "stopped" });
     await pool.create("a");
