@@ -2,7 +2,8 @@
 import { parseArgs } from "node:util";
 import { pino } from "pino";
 import { findMutants } from "./mutant-hunt.ts";
-import { runSeed } from "./run.ts";
+import { type RunResult, runSeed } from "./run.ts";
+import { runBatches } from "./seed-batches.ts";
 import { Totals } from "./totals.ts";
 
 const { values } = parseArgs({
@@ -38,14 +39,20 @@ if (![stepCount, firstSeed, seedCount].every(Number.isInteger)) {
 
 async function runSeeds(): Promise<void> {
   const totals = new Totals();
-  for (let seed = firstSeed; seed < firstSeed + seedCount; seed += 1) {
-    const result = await runSeed({ seed, stepCount, ...(values.verbose ? { onLine: console.log, log: spoken } : {}) });
+  const tell = (result: RunResult): void => {
     totals.add(result);
-    if (result.broken === undefined || (!isReplay && totals.brokenCount > shownMax)) continue;
+    if (result.broken === undefined || (!isReplay && totals.brokenCount > shownMax)) return;
     const { rule, detail, step, lastLines } = result.broken;
-    console.log(`seed ${seed}, step ${step}: ${rule}: ${detail}`);
+    console.log(`seed ${result.seed}, step ${step}: ${rule}: ${detail}`);
     if (!values.verbose) console.log(lastLines.join("\n"));
-    console.log(`replay: npm run sim -- --seed ${seed} --steps ${stepCount} --verbose`);
+    console.log(`replay: npm run sim -- --seed ${result.seed} --steps ${stepCount} --verbose`);
+  };
+  if (isReplay) {
+    tell(
+      await runSeed({ seed: firstSeed, stepCount, ...(values.verbose ? { onLine: console.log, log: spoken } : {}) }),
+    );
+  } else {
+    await runBatches({ firstSeed, seedCount, stepCount }, tell);
   }
   console.log(totals.line());
   if (totals.brokenCount > 0) process.exitCode = 1;
