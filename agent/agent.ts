@@ -225,6 +225,9 @@ class RunningAgent {
       hello: () => state.hello(),
       heartbeat: () => state.heartbeat(),
       takeInventory: () => this.#inventory.take(),
+      onUpdateSent: ({ vm }) => {
+        if (vm !== undefined) this.#inventory.correct(vm);
+      },
       onWelcome: (welcome) => {
         const refusal = this.#fence.judge(welcome);
         if (refusal === undefined) this.#dispatcher.beginSession(welcome.epoch);

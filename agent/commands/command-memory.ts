@@ -1,7 +1,8 @@
 /**
  * Where commands are remembered: which were seen, how each is doing, how each ended, and whether the server knows. It makes a
  * repeated command a question instead of a second deed, it is what the Hello tells of, and it is what a later run of the
- * agent goes on from. What is remembered stands in the journal; how durable that is, is the journal's affair.
+ * agent goes on from. An end is shown only once it is durable: a later run that does not know of it does the command again, and
+ * that may end in another way. What is remembered stands in the journal; how durable that is, is the journal's affair.
  */
 import type { Command, CommandUpdate } from "../../shared/gen/link/meridian/agent/v1/agent_service.ts";
 import type { Journal } from "../journal/journal.ts";
@@ -14,6 +15,12 @@ export interface CommandMemory {
   accept(command: Command, update: CommandUpdate): Promise<void>;
   /** Remembers how a command is doing; resolves when a crash cannot make it forgotten (but for figures within a step). */
   record(update: CommandUpdate): Promise<void>;
+  /**
+   * Remembers how a command has ended; resolves when that may be told, however long the disk cannot be written. Until then
+   * the command is shown as it was before. Rejects only when the journal is closed.
+   * @param onDelayed it takes until the disk can be written again.
+   */
+  recordEnd(update: CommandUpdate, onDelayed: () => void): Promise<void>;
   /** Remembers that a step is about to be done that must not be done twice; it may be done when this resolves. */
   begin(commandId: string, step: string): Promise<void>;
   /** The server has made the command's end durable. */
@@ -33,9 +40,11 @@ export interface CommandMemory {
 
 export function createCommandMemory(journal: Journal): CommandMemory {
   const { state } = journal;
+  /** How the commands stood whose ends are not durable yet. */
+  const shownBefore = new Map<string, CommandUpdate>();
   let holdsSecrets = [...state.open.values()].some(({ command }) => hasSecrets(command));
   return {
-    find: (commandId) => state.find(commandId),
+    find: (commandId) => shownBefore.get(commandId) ?? state.find(commandId),
     accept: async (command, update) => {
       const { vmUid, generation } = command;
       holdsSecrets ||= hasSecrets(command);
@@ -57,6 +66,12 @@ export function createCommandMemory(journal: Journal): CommandMemory {
         return;
       }
       await journal.write({ kind: "update", update });
+    },
+    recordEnd: async (update, onDelayed) => {
+      const before = state.find(update.commandId);
+      if (before !== undefined) shownBefore.set(update.commandId, before);
+      await journal.keep({ kind: "update", update }, onDelayed);
+      shownBefore.delete(update.commandId);
       if (!holdsSecrets || state.open.size > 0) return;
       holdsSecrets = false;
       journal.tidy();
@@ -67,7 +82,7 @@ export function createCommandMemory(journal: Journal): CommandMemory {
       if (update !== undefined && hasEnded(update)) journal.note({ kind: "settled", commandId });
     },
     open: () => [...state.open.values()],
-    unsettled: () => [...state.unsettled.values()],
+    unsettled: () => [...state.unsettled.values()].map((update) => shownBefore.get(update.commandId) ?? update),
     get unsettledCount() {
       return state.unsettled.size;
     },
@@ -83,7 +98,7 @@ export function createCommandMemory(journal: Journal): CommandMemory {
 
 /** Within a step only the figures change; after a crash they would be old in any case. */
 function isMereProgress(update: CommandUpdate, before: CommandUpdate | undefined): boolean {
-  return !hasEnded(update) && update.state === before?.state && update.progress?.step === before.progress?.step;
+  return update.state === before?.state && update.progress?.step === before.progress?.step;
 }
 
 /** Whether the command carries what should not stay in a file for longer than it is needed. */

@@ -1,9 +1,9 @@
 /**
  * Takes the server's commands, sees to it that each is done once, one after the other for each VM, and reports how they are
- * doing. A command is remembered before it is begun, and taken up again when an earlier run of the agent left it open. One
- * that was seen before is answered with its last update; one from an older session, or from an older generation of its VM, is
- * refused. Refusals are not remembered: the same command refused again costs nothing, and one that
- * was stale in one session may be valid in the next.
+ * doing. A command is remembered before it is begun, its end before it is told, and one that an earlier run of the agent left
+ * open is taken up again. One that was seen before is answered with its last update; one from an older session, or from an
+ * older generation of its VM, is refused. Refusals are not remembered: the same command refused again costs nothing, and one
+ * that was stale in one session may be valid in the next.
  */
 import type { Clock } from "../../shared/clock.ts";
 import {
@@ -12,6 +12,7 @@ import {
   CommandUpdate_State,
 } from "../../shared/gen/link/meridian/agent/v1/agent_service.ts";
 import type { Logger } from "../../shared/log.ts";
+import { orAborted } from "../deadline.ts";
 import type { HostVms } from "../inventory/host-vms.ts";
 import type { ParallelsApi } from "../parallels/api.ts";
 import { attempt } from "./attempt.ts";
@@ -203,8 +204,7 @@ export class CommandDispatcher {
       reporter.end();
       if (end.kind === "interrupted") return;
       if (end.kind === "failed") this.#options.onCallFailed(end.error);
-      // What the Mac has done is told even if it cannot be written down: the server's word that it knows settles it.
-      await memory.record(end.update).catch(() => undefined);
+      if (!(await this.#rememberEnd(end.update, () => endTurn?.()))) return;
       report(end.update);
       log.info(
         {
@@ -219,6 +219,25 @@ export class CommandDispatcher {
     } finally {
       reporter.end();
       endTurn?.();
+    }
+  }
+
+  /**
+   * Whether the end is remembered, so that it may be told: one that was told and forgotten would be done again by the next run
+   * of the agent. The VM's turn is over as soon as the disk makes this long, so that a lease can still end the VM.
+   */
+  async #rememberEnd(update: CommandUpdate, endTurn: () => void): Promise<boolean> {
+    const { log, memory } = this.#options;
+    const onDelayed = (): void => {
+      log.warn({ command_id: update.commandId }, "command has ended; told as soon as the journal can be written");
+      endTurn();
+    };
+    try {
+      await orAborted(memory.recordEnd(update, onDelayed), this.#stopping.signal);
+      return true;
+    } catch (error) {
+      if (this.#stopping.signal.aborted) return false;
+      throw error;
     }
   }
 

@@ -6,7 +6,8 @@
  * A list that was begun before an event came must not undo the event, so each list says how far the events had come when it
  * was begun. This module does no I/O; `host-watch.ts` feeds it.
  */
-import type { Inventory as InventoryMessage } from "../../shared/gen/link/meridian/agent/v1/agent_service.ts";
+import { isDeepStrictEqual } from "node:util";
+import type { HostVm, Inventory as InventoryMessage } from "../../shared/gen/link/meridian/agent/v1/agent_service.ts";
 import type { CachedManifest, ParallelsVm } from "../parallels/api.ts";
 import { areSameImages, isSameVm, toCachedImage, toHostVm } from "./host-vm.ts";
 
@@ -104,6 +105,14 @@ export class Inventory {
   applyRemoval(vmId: string): void {
     this.#touch(vmId);
     this.#drop(vmId);
+  }
+
+  /** The server is told of a VM by other ways, perhaps late: if the VM is another by now, the next inventory tells it again. */
+  correct(told: HostVm): void {
+    const vm = this.#vms.get(told.id);
+    if (vm === undefined) this.#removedIds.add(told.id);
+    else if (!isDeepStrictEqual(toHostVm({ ...vm, uptimeSeconds: told.uptimeSeconds }), told))
+      this.#changedIds.add(told.id);
   }
 
   /** The next inventory is to be a whole one. */

@@ -1,7 +1,8 @@
 /**
  * What the agent must still know after a crash. What is written here holds in memory at once and is durable when the promise
  * resolves; whoever acts on it waits for that. Writes that come together go to the disk together. When a write fails, its
- * callers are told, and the next one replaces the whole file by all that is so, until that succeeds.
+ * callers are told or go on waiting, as they like, and the next one replaces the whole file by all that is so, until that
+ * succeeds.
  */
 import { type Cancellable, type Clock, systemClock } from "../../shared/clock.ts";
 import { type Logger, silentLogger } from "../../shared/log.ts";
@@ -25,6 +26,8 @@ export interface JournalOptions {
 interface Waiting {
   readonly records: readonly JournalRecord[];
   readonly written: PromiseWithResolvers<void>;
+  /** Told of a failure in place of `written`, which waits for the next write that succeeds. */
+  readonly onDelayed?: () => void;
 }
 
 export class Journal {
@@ -32,6 +35,8 @@ export class Journal {
   readonly #storage: JournalStorage | undefined;
   readonly #options: JournalOptions;
   #queue: Waiting[] = [];
+  /** What a failed write has left behind that is to be written all the same. Bounded, since each is a command that is open. */
+  #delayed: Waiting[] = [];
   #writing: Promise<void> | undefined;
   #lineCount = 0;
   #rewrittenBytes = 0;
@@ -50,13 +55,15 @@ export class Journal {
 
   /** Rejects with `JournalFailed` if the records could not be made durable; they hold in memory all the same. */
   write(...records: readonly JournalRecord[]): Promise<void> {
-    for (const record of records) this.state.apply(record);
-    if (this.#storage === undefined) return Promise.resolve();
-    if (this.#isClosed) return Promise.reject(new JournalFailed(new Error("the journal is closed")));
-    const written = Promise.withResolvers<void>();
-    this.#queue.push({ records, written });
-    this.#startWriting(this.#storage);
-    return written.promise;
+    return this.#enqueue({ records, written: Promise.withResolvers() });
+  }
+
+  /**
+   * As `write`, but tried until it succeeds; rejects with `JournalFailed` only if the journal is closed before.
+   * @param onDelayed the first try has failed: the rest takes until the disk can be written again.
+   */
+  keep(record: JournalRecord, onDelayed: () => void): Promise<void> {
+    return this.#enqueue({ records: [record], written: Promise.withResolvers(), onDelayed });
   }
 
   /** As `write`, for what nobody waits for: a failure is logged and made good by a later write. */
@@ -81,7 +88,17 @@ export class Journal {
     this.#isClosed = true;
     this.#retry?.cancel();
     await this.#writing;
+    for (const { written } of this.#delayed.splice(0)) written.reject(closedError());
     await this.#storage?.close();
+  }
+
+  #enqueue(waiting: Waiting): Promise<void> {
+    for (const record of waiting.records) this.state.apply(record);
+    if (this.#storage === undefined) return Promise.resolve();
+    if (this.#isClosed) return Promise.reject(closedError());
+    this.#queue.push(waiting);
+    this.#startWriting(this.#storage);
+    return waiting.written.promise;
   }
 
   #startWriting(storage: JournalStorage): void {
@@ -97,10 +114,11 @@ export class Journal {
       try {
         await this.#writeBatch(storage, batch);
         this.#noteSuccess();
-        for (const { written } of batch) written.resolve();
+        // After a failure the whole state was written, and with it what was delayed.
+        for (const { written } of [...this.#delayed.splice(0), ...batch]) written.resolve();
       } catch (error) {
         this.#noteFailure(error);
-        for (const { written } of batch) written.reject(new JournalFailed(error));
+        for (const waiting of batch) this.#putOff(waiting, error);
       }
     }
     // In the same turn in which the queue was found empty, so that nobody queues behind a loop that has ended.
@@ -133,6 +151,15 @@ export class Journal {
     });
     this.#lineCount += 1;
     this.#addedBytes += bytes.length;
+  }
+
+  #putOff(waiting: Waiting, error: unknown): void {
+    if (waiting.onDelayed === undefined) {
+      waiting.written.reject(new JournalFailed(error));
+      return;
+    }
+    this.#delayed.push(waiting);
+    waiting.onDelayed();
   }
 
   #noteSuccess(): void {
@@ -170,6 +197,10 @@ export async function openJournal(storage: JournalStorage, options: JournalOptio
 /** A journal that ends with the process: what the agent does not know after a restart, it finds out as after a damage. */
 export function createVolatileJournal(bounds?: JournalBounds): Journal {
   return new Journal(undefined, new JournalState(bounds), { clock: systemClock, log: silentLogger });
+}
+
+function closedError(): JournalFailed {
+  return new JournalFailed(new Error("the journal is closed"));
 }
 
 async function restore(found: {

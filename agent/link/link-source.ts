@@ -1,6 +1,7 @@
 /** What the link carries: the agent answers with what is true at the moment of sending, so that nothing stale waits in a queue. */
 import type {
   Command,
+  CommandUpdate,
   Heartbeat,
   Hello,
   Inventory,
@@ -23,6 +24,8 @@ export interface LinkSource {
   heartbeat(): Heartbeat;
   /** The next inventory, if there is something to tell; it counts as sent. */
   takeInventory(): Inventory | undefined;
+  /** An update of a command is sent; what it says of its VM may be old. Inventories that are taken from now on follow it. */
+  onUpdateSent(update: CommandUpdate): void;
   /** Why the session must not go on, if so: the agent then leaves it, and tries again after a pause. */
   onWelcome(welcome: Welcome): SessionRefusal | undefined;
   onSettings(settings: Settings): void;

@@ -49,13 +49,15 @@ export class Outbox {
   }
 
   /** The next message, or nothing. What was seen on the Mac goes before what was said about a command, so that the server
-   * knows a VM before it hears that it is ready. */
+   * knows a VM before it hears that it is ready; what such an update tells of a VM that is another by now is put right after
+   * it. */
   next(): ConnectRequest | undefined {
     const inventory = this.#source.takeInventory();
     if (inventory !== undefined) return this.#message({ $case: "inventory", inventory });
     for (const [commandId, commandUpdate] of this.#updates) {
       this.#updates.delete(commandId);
       const message = this.#message({ $case: "commandUpdate", commandUpdate });
+      this.#source.onUpdateSent(commandUpdate);
       if (hasEnded(commandUpdate)) this.#unacknowledged.set(commandId, message.sequence);
       return message;
     }

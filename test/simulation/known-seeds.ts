@@ -15,4 +15,5 @@ export const knownSeeds: readonly KnownSeed[] = [
   { name: "a clone goes on after its create was withdrawn, and stands there when the delete has ended", seed: 3 },
   { name: "an image is pulled on after its create was withdrawn, and becomes a VM that nobody owns", seed: 6 },
   { name: "a paused VM cannot be deleted, since its power cannot be cut", seed: 5 },
+  { name: "an end is told that a full disk has not taken, and the command is done again after a restart", seed: 3164 },
 ];

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import type { Action } from "../../../../agent/commands/perform.ts";
-import { CommandUpdate_State } from "../../../../shared/gen/link/meridian/agent/v1/agent_service.ts";
+import { type Command, CommandUpdate_State } from "../../../../shared/gen/link/meridian/agent/v1/agent_service.ts";
 import { CommandBench } from "../../../support/agent/command-bench.ts";
 import { commandOf, createByClone, createFromCatalog, poolVmName } from "../../../support/agent/commands.ts";
 import { FakeClock, settle } from "../../../support/agent/fake-clock.ts";
 import { FakeParallels, hang } from "../../../support/agent/fake-parallels.ts";
 import { SimulatedDisk } from "../../../support/agent/simulated-disk.ts";
 
-const { STATE_SUCCEEDED, STATE_FAILED } = CommandUpdate_State;
+const { STATE_RUNNING, STATE_SUCCEEDED, STATE_FAILED } = CommandUpdate_State;
 const exec: Action = { $case: "exec", exec: { command: ["make"], env: {}, timeoutMs: 60_000 } };
 const restart: Action = { $case: "restart", restart: { readiness: undefined } };
 
@@ -42,6 +42,17 @@ describe("a command that a killed agent has left open", () => {
     await settle();
     await runs.at(-1)?.close();
     parallels.interfere = () => undefined;
+  }
+
+  /** Has the VM started, with a disk that is full from when the command was begun. */
+  async function startUnwritten(run: CommandBench): Promise<Command> {
+    const command = commandOf({ $case: "start", start: { readiness: undefined } });
+    parallels.interfere = (call) => {
+      if (call.method === "changeState") disk.isFull = true;
+    };
+    run.dispatcher.handle(command);
+    await clock.advance(20_000);
+    return command;
   }
 
   it("is taken up again without the server, and is told of as ended", async () => {
@@ -173,6 +184,47 @@ describe("a command that a killed agent has left open", () => {
     await clock.advance(10_000);
     run.updates.length = 0;
     assert.equal((await run.run(command)).state, STATE_SUCCEEDED);
+  });
+
+  it("does not tell of an end that a full disk has not taken, and tells of it when there is room", async () => {
+    parallels.addVm({ name: poolVmName });
+    const run = await startRun();
+    const command = await startUnwritten(run);
+    assert.equal(parallels.vmNamed(poolVmName)?.state, "running");
+    run.dispatcher.handle(command);
+    assert.equal(run.endOf(command), undefined);
+    assert.deepEqual(
+      run.memory.unsettled().map(({ state }) => state),
+      [STATE_RUNNING],
+    );
+    disk.isFull = false;
+    assert.equal((await run.finish(command, 10_000)).state, STATE_SUCCEEDED);
+    assert.equal(parallels.countCalls("changeState"), 1);
+    assert.equal((await disk.journal()).state.find(command.id)?.state, STATE_SUCCEEDED);
+  });
+
+  it("ends once for the server, however it ends after a disk that was full", async () => {
+    parallels.addVm({ name: poolVmName });
+    const first = await startRun();
+    const command = await startUnwritten(first);
+    await kill();
+    parallels.vms.clear();
+    assert.equal((await (await startRun()).finish(command)).state, STATE_FAILED);
+    assert.equal(first.endOf(command), undefined);
+  });
+
+  it("lets a lease end its VM while its end cannot be written", async () => {
+    parallels.addVm({ name: poolVmName });
+    const run = await startRun();
+    const { vmUid, hostVmName, hostVmId } = await startUnwritten(run);
+    let isEnded = false;
+    const ending = run.dispatcher.endVm({ vmUid, hostVmName, hostVmId }, new AbortController().signal).then(() => {
+      isEnded = true;
+    });
+    await clock.advanceUntil(() => isEnded, 60_000);
+    assert.equal(isEnded, true);
+    await ending;
+    assert.equal(parallels.vms.size, 0);
   });
 
   it("is on disk before anything is done", async () => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { toHostVm } from "../../../../agent/inventory/host-vm.ts";
 import { Inventory } from "../../../../agent/inventory/inventory.ts";
 import { sumUsage } from "../../../../agent/inventory/usage.ts";
 import type { ParallelsVm } from "../../../../agent/parallels/api.ts";
@@ -92,6 +93,20 @@ describe("the inventory", () => {
     inventory.applyRemoval("a");
     inventory.applyVm(vmOf({ name: "a" }));
     assert.deepEqual(inventory.take()?.removedIds, []);
+  });
+
+  it("tells a VM again of which the server has heard what is no longer so, and no other", () => {
+    const [a, b, c] = ["a", "b", "c"].map((name) => vmOf({ name, state: "running" }));
+    assert(a !== undefined && b !== undefined && c !== undefined);
+    list(a, { ...b, state: "stopped" });
+    inventory.take();
+    for (const vm of [{ ...a, uptimeSeconds: 99 }, b, c]) inventory.correct(toHostVm(vm));
+    const corrected = inventory.take();
+    assert.deepEqual(
+      corrected?.vms.map(({ name, state }) => [name, state]),
+      [["b", "stopped"]],
+    );
+    assert.deepEqual(corrected?.removedIds, ["c"]);
   });
 
   it("tells of the cache only when it has changed", () => {

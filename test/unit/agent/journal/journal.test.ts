@@ -38,7 +38,7 @@ describe("the journal", () => {
     const ended = commandOf(createByClone("golden"), { generation: 3 });
     const open = commandOf(createFromCatalog(), { generation: 4 });
     for (const command of [ended, open]) await memory.accept(command, updateOf(command, STATE_ACCEPTED));
-    await memory.record(updateOf(ended, STATE_SUCCEEDED));
+    await memory.recordEnd(updateOf(ended, STATE_SUCCEEDED), () => undefined);
     await memory.begin(open.id, "copied");
     memory.noteEpoch(7);
     await memory.begin(open.id, "copied");
@@ -59,7 +59,7 @@ describe("the journal", () => {
     const command = commandOf(createByClone("golden"));
     const memory = createCommandMemory(journal);
     await memory.accept(command, updateOf(command, STATE_ACCEPTED));
-    await memory.record(updateOf(command, STATE_SUCCEEDED));
+    await memory.recordEnd(updateOf(command, STATE_SUCCEEDED), () => undefined);
     memory.acknowledge(command.id);
     const other = commandOf(createByClone("golden"));
     await memory.accept(other, updateOf(other, STATE_ACCEPTED));
@@ -208,7 +208,7 @@ describe("the journal", () => {
         ...updateOf(command, STATE_RUNNING),
         progress: { step: "clone", percent: 0, etaMs: 0, message: "" },
       });
-      await memory.record(updateOf(command, STATE_SUCCEEDED));
+      await memory.recordEnd(updateOf(command, STATE_SUCCEEDED), () => undefined);
       memory.acknowledge(command.id);
     }
     assert((disk.bytes?.length ?? 0) < 700_000, `${disk.bytes?.length} bytes`);
@@ -219,7 +219,7 @@ describe("the journal", () => {
         .toString()
         .includes(Buffer.from("https://catalog.example").toString("base64").slice(4, 20));
     const bytesWithSecret = disk.bytes?.length ?? 0;
-    await memory.record(updateOf(secret, STATE_SUCCEEDED));
+    await memory.recordEnd(updateOf(secret, STATE_SUCCEEDED), () => undefined);
     await new Promise((resolve) => setImmediate(resolve));
     assert.equal(isWritten(), false);
     assert((disk.bytes?.length ?? 0) < bytesWithSecret);

@@ -9,6 +9,7 @@ import {
   CommandUpdate_State,
   Heartbeat,
   Hello,
+  HostVm,
   Inventory,
   type Leases,
 } from "../../../../shared/gen/link/meridian/agent/v1/agent_service.ts";
@@ -53,6 +54,9 @@ class NotingSource implements LinkSource {
   onCommand = ({ id }: { readonly id: string }): number => this.heard.push(`command ${id}`);
   onCancel = (commandId: string): number => this.heard.push(`cancel ${commandId}`);
   onSendInventory = (): number => this.heard.push("send inventory");
+  onUpdateSent = ({ vm }: CommandUpdate): void => {
+    if (vm !== undefined) this.changes += 1;
+  };
   onAcknowledged = (commandId: string): number => this.acknowledged.push(commandId);
 }
 
@@ -158,6 +162,18 @@ describe("the link, over real gRPC", () => {
     assert.deepEqual(source.acknowledged, ["a"]);
     server.streams[0]?.acknowledge(3);
     await until(() => source.acknowledged.length === 2, "the other");
+  });
+
+  it("puts right after an update what it tells of a VM that is another by now", async () => {
+    const server = await serve();
+    const { link } = connect([server.address]);
+    await until(() => source.heard.includes("welcome 1"), "a welcome");
+    link.sendUpdate({ ...updateOf("a"), vm: HostVm.create({ id: "vm-1", state: "running" }) });
+    await until(() => server.streams[0]?.received.length === 3, "an update and an inventory");
+    assert.deepEqual(
+      server.streams[0]?.received.map(({ payload }) => payload?.$case),
+      ["hello", "commandUpdate", "inventory"],
+    );
   });
 
   it("counts the ends in a Hello as told when the Hello is acknowledged, and no others", async () => {
