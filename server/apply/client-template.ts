@@ -1,5 +1,6 @@
 /** What operators ask of templates and catalogs. */
 import { fieldInvalid, MeridianError, notFound } from "../../shared/errors.ts";
+import type { Uid } from "../../shared/ids.ts";
 import type {
   CatalogCreate,
   CatalogDelete,
@@ -14,22 +15,10 @@ import { alreadyExists, checkEtag, checkGeneration, findRepeated, rememberReques
 
 export function applyTemplateCreate(pool: Pool, event: TemplateCreate, timeMs: number): TemplateRecord {
   const repeated = findRepeated(pool, event.request);
-  if (repeated !== undefined) {
-    const made = [...pool.templates.values()].find((other) => other.uid === repeated.uid);
-    if (made === undefined) throw repeatedButGone(`templates/${repeated.resourceId}`);
-    return made;
-  }
+  if (repeated !== undefined) return madeBefore(pool.templates, repeated, "templates");
   if (pool.templates.has(event.id)) throw alreadyExists(`templates/${event.id}`);
   checkCatalog(pool, event.spec);
-  const template: TemplateRecord = {
-    id: event.id,
-    uid: event.uid,
-    spec: event.spec,
-    generation: 1,
-    createTimeMs: timeMs,
-    updateTimeMs: timeMs,
-    revision: pool.nextRevision,
-  };
+  const template: TemplateRecord = { ...created(pool, timeMs), id: event.id, uid: event.uid, spec: event.spec };
   pool.putTemplate(template);
   rememberRequest(pool, event.request, { id: event.id, uid: event.uid, timeMs });
   return template;
@@ -59,21 +48,9 @@ export function applyTemplateDelete(pool: Pool, event: TemplateDelete): Template
 
 export function applyCatalogCreate(pool: Pool, event: CatalogCreate, timeMs: number): CatalogRecord {
   const repeated = findRepeated(pool, event.request);
-  if (repeated !== undefined) {
-    const made = [...pool.catalogs.values()].find((other) => other.uid === repeated.uid);
-    if (made === undefined) throw repeatedButGone(`catalogs/${repeated.resourceId}`);
-    return made;
-  }
+  if (repeated !== undefined) return madeBefore(pool.catalogs, repeated, "catalogs");
   if (pool.catalogs.has(event.id)) throw alreadyExists(`catalogs/${event.id}`);
-  const catalog: CatalogRecord = {
-    id: event.id,
-    uid: event.uid,
-    spec: event.spec,
-    generation: 1,
-    createTimeMs: timeMs,
-    updateTimeMs: timeMs,
-    revision: pool.nextRevision,
-  };
+  const catalog: CatalogRecord = { ...created(pool, timeMs), id: event.id, uid: event.uid, spec: event.spec };
   pool.putCatalog(catalog);
   rememberRequest(pool, event.request, { id: event.id, uid: event.uid, timeMs });
   return catalog;
@@ -100,6 +77,21 @@ export function applyCatalogDelete(pool: Pool, event: CatalogDelete): CatalogRec
     throw inUse(`catalogs/${event.id}`, `templates/${user.id} is pulled from it; delete that first`);
   pool.removeCatalog(event.id);
   return catalog;
+}
+
+/** What the same request made earlier. Throws if that is gone, also when its name is another's by now. */
+function madeBefore<R extends { readonly uid: Uid }>(
+  records: ReadonlyMap<string, R>,
+  repeated: { readonly resourceId: string; readonly uid: Uid },
+  collection: string,
+): R {
+  const made = records.get(repeated.resourceId);
+  if (made?.uid !== repeated.uid) throw repeatedButGone(`${collection}/${repeated.resourceId}`);
+  return made;
+}
+
+function created(pool: Pool, timeMs: number) {
+  return { generation: 1, createTimeMs: timeMs, updateTimeMs: timeMs, revision: pool.nextRevision };
 }
 
 function changed(pool: Pool, record: { readonly generation: number }, timeMs: number) {
