@@ -17,6 +17,7 @@ import { HostWatch } from "./inventory/host-watch.ts";
 import { Inventory } from "./inventory/inventory.ts";
 import { createVolatileJournal, type Journal } from "./journal/journal.ts";
 import { LeaseKeeper } from "./leases/lease-keeper.ts";
+import { DialCounter } from "./link/dial-counter.ts";
 import { createGrpcTransport } from "./link/grpc-transport.ts";
 import { Link } from "./link/link.ts";
 import type { LinkSource } from "./link/link-source.ts";
@@ -158,11 +159,13 @@ class RunningAgent {
   async #run(): Promise<void> {
     const { signal } = this.#closing;
     const identity = await this.#identify();
+    const dials = await DialCounter.open(this.#journal, this.#options.ids ?? randomIds);
     this.#state = new HostState({
       identity,
       inventory: this.#inventory,
       survey: this.#survey,
       memory: this.#memory,
+      dials,
       clock: this.#clock,
     });
     if (signal.aborted) return;
@@ -171,7 +174,7 @@ class RunningAgent {
     this.#dispatcher.resume();
     await this.#lookFirst();
     if (signal.aborted) return;
-    this.#link = this.#createLink(this.#state);
+    this.#link = this.#createLink(this.#state, dials);
     await this.#link.run();
   }
 
@@ -197,12 +200,12 @@ class RunningAgent {
     deadline.release();
   }
 
-  #createLink(state: HostState): Link {
+  #createLink(state: HostState, dials: DialCounter): Link {
     const { credentials, log, random, servers } = this.#options;
     const transport =
       this.#options.transport ??
       createGrpcTransport({ credentials: credentials ?? ChannelCredentials.createInsecure() });
-    const source = this.#createSource(state);
+    const source = this.#createSource(state, dials);
     return new Link({ servers, transport, source, clock: this.#clock, random, log, tuning: this.#tuning.link });
   }
 
@@ -220,7 +223,7 @@ class RunningAgent {
     });
   }
 
-  #createSource(state: HostState): LinkSource {
+  #createSource(state: HostState, dials: DialCounter): LinkSource {
     return {
       hello: () => state.hello(),
       heartbeat: () => state.heartbeat(),
@@ -233,6 +236,7 @@ class RunningAgent {
         if (refusal === undefined) this.#dispatcher.beginSession(welcome.epoch);
         return refusal;
       },
+      onHelloOutdated: () => dials.beginSeries(),
       onLeases: (leases) => this.#leases?.onLeases(leases),
       onSettings: (settings) => {
         state.takeSettings(settings);

@@ -14,6 +14,7 @@ import type {
 import type { CommandMemory } from "./commands/command-memory.ts";
 import type { Inventory } from "./inventory/inventory.ts";
 import { sumUsage } from "./inventory/usage.ts";
+import type { DialCounter } from "./link/dial-counter.ts";
 import { areSameConditions, evaluateConditions } from "./preflight/conditions.ts";
 import { areSameFacts, describeHost } from "./preflight/host-facts.ts";
 import type { Survey } from "./preflight/survey.ts";
@@ -40,6 +41,7 @@ export interface HostStateOptions {
   readonly inventory: Inventory;
   readonly survey: Survey;
   readonly memory: CommandMemory;
+  readonly dials: DialCounter;
   readonly clock: Clock;
 }
 
@@ -64,7 +66,7 @@ export class HostState {
 
   /** The Hello, with a whole inventory unless the Mac could not be listed yet: an empty one would say that all is gone. */
   hello(): Hello {
-    const { identity, inventory, survey, memory } = this.#options;
+    const { dials, identity, inventory, survey, memory } = this.#options;
     this.#toldFacts = describeHost(survey.result, identity);
     inventory.wantWhole();
     const whole = inventory.take();
@@ -78,6 +80,7 @@ export class HostState {
       heartbeat: this.heartbeat(),
       commands: withinBytes(memory.unsettled(), helloOutputMaxBytes),
       labels: { ...identity.labels },
+      dialNumber: dials.next(),
     };
   }
 

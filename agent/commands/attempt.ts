@@ -1,6 +1,6 @@
 /** One command from its first step to its end, whatever happens on the way. */
 import { AssertionFailed } from "../../shared/assert.ts";
-import type { CommandUpdate } from "../../shared/gen/link/meridian/agent/v1/agent_service.ts";
+import type { CommandUpdate, HostVm } from "../../shared/gen/link/meridian/agent/v1/agent_service.ts";
 import { startDeadline } from "../deadline.ts";
 import { toHostVm } from "../inventory/host-vm.ts";
 import type { ParallelsVm } from "../parallels/api.ts";
@@ -32,19 +32,21 @@ export async function attempt(context: CommandContext, action: Action, waitForTu
     const reason: unknown = context.signal.aborted ? context.signal.reason : error;
     const vm = await lastLook(context);
     if (context.stopping.aborted) return { kind: "interrupted" };
-    return { kind: "failed", error, update: failed(context.command, reason, vm && toHostVm(vm)) };
+    return { kind: "failed", error, update: failed(context.command, reason, vm) };
   }
 }
 
-/** The VM as it is after a failure: by a fresh list or, if there is none, as it was seen last. */
-async function lastLook(context: CommandContext): Promise<ParallelsVm | undefined> {
+/** The VM as it is after a failure: by a fresh list or, if there is none, as it was seen last, if it was. */
+async function lastLook(context: CommandContext): Promise<HostVm | "unknown" | undefined> {
   const { clock, command, hostVms, stopping } = context;
   const deadline = startDeadline(clock, lastLookLimitMs, stopping);
   try {
-    return tryPick(await hostVms.listFresh(deadline.signal), context);
+    const vm = tryPick(await hostVms.listFresh(deadline.signal), context);
+    return vm && toHostVm(vm);
   } catch (error) {
     context.log.debug({ err: error, command_id: command.id }, "no list after a failed command");
-    return tryPick(hostVms.vms(), context);
+    const vm = tryPick(hostVms.vms(), context);
+    return vm === undefined ? "unknown" : toHostVm(vm);
   } finally {
     deadline.release();
   }

@@ -24,6 +24,7 @@ export function updateOf(command: Command, state: CommandUpdate_State): CommandU
     failure: undefined,
     vm: undefined,
     exec: undefined,
+    vmUnknown: false,
   };
 }
 
@@ -35,8 +36,10 @@ export function succeeded(command: Command, outcome: CommandOutcome): CommandUpd
   };
 }
 
-export function failed(command: Command, error: unknown, vm: HostVm | undefined): CommandUpdate {
-  return { ...updateOf(command, CommandUpdate_State.STATE_FAILED), failure: describeFailure(error), vm };
+/** @param vm what is there of the VM, if anything; "unknown" if nobody could look. */
+export function failed(command: Command, error: unknown, vm: HostVm | "unknown" | undefined): CommandUpdate {
+  const seen = vm === "unknown" ? { vmUnknown: true } : { vm };
+  return { ...updateOf(command, CommandUpdate_State.STATE_FAILED), failure: describeFailure(error), ...seen };
 }
 
 function toExecResult(result: ExecuteResult): ExecResult {

@@ -19,10 +19,20 @@ export type JournalRecord =
   | { readonly kind: "generation"; readonly vmUid: string; readonly generation: number }
   /** The highest epoch that a server has opened a session with. */
   | { readonly kind: "epoch"; readonly epoch: number }
+  | RunRecord
   | LeaseRecord
   /** The lease of the VM of that name is gone. */
   | { readonly kind: "lease-dropped"; readonly hostVmName: string }
   | MomentRecord;
+
+/** Which start of the agent on this journal this is. */
+export interface RunRecord {
+  readonly kind: "run";
+  /** Within what is counted; changes when count was lost. */
+  readonly series: string;
+  /** From 1. */
+  readonly number: number;
+}
 
 /** Until when a VM may live. */
 export interface LeaseRecord {
@@ -82,6 +92,7 @@ export function fromJson(value: unknown): JournalRecord | undefined {
     case "forgotten":
     case "generation":
     case "epoch":
+    case "run":
     case "lease":
     case "lease-dropped":
     case "moment":

@@ -9,7 +9,7 @@ import {
   type CommandUpdate,
   CommandUpdate_State,
 } from "../../shared/gen/link/meridian/agent/v1/agent_service.ts";
-import type { JournalRecord, LeaseRecord, MomentRecord } from "./journal-record.ts";
+import type { JournalRecord, LeaseRecord, MomentRecord, RunRecord } from "./journal-record.ts";
 
 export interface JournalBounds {
   /** Ended and acknowledged commands that are kept to answer repetitions. A server repeats what it sent in the session before,
@@ -36,6 +36,7 @@ export class JournalState {
   readonly #generations = new Map<string, number>();
   readonly #leases = new Map<string, LeaseRecord>();
   #epoch = 0;
+  #run: RunRecord | undefined;
   #moment: MomentRecord | undefined;
 
   constructor(bounds: JournalBounds = defaultJournalBounds) {
@@ -58,6 +59,11 @@ export class JournalState {
 
   get epoch(): number {
     return this.#epoch;
+  }
+
+  /** The agent's last start; nothing if none was counted. */
+  get run(): RunRecord | undefined {
+    return this.#run;
   }
 
   /** The last moment at which the Mac is known to have been up. */
@@ -102,6 +108,9 @@ export class JournalState {
       case "epoch":
         this.#epoch = Math.max(this.#epoch, record.epoch);
         break;
+      case "run":
+        this.#run = record;
+        break;
       case "lease":
         this.#leases.set(record.hostVmName, record);
         break;
@@ -125,6 +134,7 @@ export class JournalState {
     }
     for (const update of this.#unsettled.values()) records.push({ kind: "update", update });
     for (const { command, step } of this.#open.values()) records.push({ kind: "command", command, step });
+    if (this.#run !== undefined) records.push(this.#run);
     if (this.#moment !== undefined) records.push(this.#moment);
     records.push(...this.#leases.values());
     return records;

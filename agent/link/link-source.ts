@@ -28,6 +28,8 @@ export interface LinkSource {
   onUpdateSent(update: CommandUpdate): void;
   /** Why the session must not go on, if so: the agent then leaves it, and tries again after a pause. */
   onWelcome(welcome: Welcome): SessionRefusal | undefined;
+  /** The server takes the newest Hello for one that was held up: the next has to be of a new series. */
+  onHelloOutdated(): void;
   onSettings(settings: Settings): void;
   onCommand(command: Command): void;
   onCancel(commandId: string, reason: string): void;

@@ -91,7 +91,7 @@ export class Link {
   }
 
   async #run(): Promise<void> {
-    const { clock, servers } = this.#options;
+    const { clock, servers, source } = this.#options;
     const { signal } = this.#closing;
     for (let dials = 0; !signal.aborted; dials += 1) {
       const address = servers[dials % servers.length] ?? "";
@@ -104,6 +104,7 @@ export class Link {
         );
         return;
       }
+      if (end.goodbye?.reason === "HelloOutdated") source.onHelloOutdated();
       const delayMs = this.#delayAfter(end);
       this.#noteAway(address, end, delayMs);
       this.#pause = new AbortController();

@@ -96,7 +96,12 @@ export function failVm(
 }
 
 /** What a VM that holds nothing on any host any more has lost. */
-export const releasedHost = { host: undefined, sight: undefined, leaseEndMs: undefined } as const satisfies VmFields;
+export const releasedHost = {
+  host: undefined,
+  sight: undefined,
+  mayHaveRemains: undefined,
+  leaseEndMs: undefined,
+} as const satisfies VmFields;
 
 /** When a VM that enters the state now leaves it by itself, if it does. */
 export function stateDeadlineMs(vm: VmRecord, state: VmState, timeMs: number): number | undefined {

@@ -129,17 +129,21 @@ function giveUpOrRetry(step: Step): void {
   const isDelete = command.kind === "delete";
   const isRetried = isDelete || (failure.isRetryable && vm.retryCount < stepRetriesMax);
   const sight = report.vm === undefined ? undefined : sightOf(report.vm);
+  // A create that failed shows what it left; one that never began shows nothing, and an earlier try may have left something.
+  const isRefused = report.state === "REFUSED";
+  const left = isRefused || report.isVmUnknown ? (sight ?? vm.sight) : sight;
+  const mayHaveRemains = report.isVmUnknown ?? (isRefused && sight === undefined ? vm.mayHaveRemains : undefined);
   if (!isRetried) {
     if (retryElsewhere(pool, { ...vm, sight: sight ?? vm.sight }, failure, timeMs)) return;
-    // A create that failed shows what it left; one that never began shows nothing, and an earlier try may have left something.
-    const left = report.state === "REFUSED" ? (sight ?? vm.sight) : sight;
-    failVm(pool, vm, timeMs, { ...failure, releasesHost: command.kind === "create" && left === undefined });
+    const releasesHost = command.kind === "create" && left === undefined && mayHaveRemains !== true;
+    failVm(pool, vm, timeMs, { ...failure, releasesHost });
     return;
   }
   const fields: VmFields = {
     command: undefined,
     progress: undefined,
     sight: sight ?? vm.sight,
+    mayHaveRemains,
     retryCount: vm.retryCount + 1,
     retryAtMs: timeMs + retryDelayMs(vm.retryCount),
     failure: failureOf(step, failure),
@@ -156,7 +160,7 @@ function displace(step: Step): void {
   const { pool, vm, command, report, timeMs } = step;
   const failure = reportedFailure(report);
   // What an earlier try left there has to be made good or removed there, so such a VM stays.
-  if (command.kind !== "create" || vm.sight !== undefined) {
+  if (command.kind !== "create" || vm.sight !== undefined || vm.mayHaveRemains === true) {
     giveUpOrRetry(step);
     return;
   }

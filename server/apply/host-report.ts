@@ -1,6 +1,7 @@
 /** What hosts tell of themselves: sessions, signs of life, inventories. What an older session says is dropped. */
 import { required } from "../../shared/assert.ts";
 import type { HostId } from "../../shared/ids.ts";
+import { isOutdated } from "../pool/dial.ts";
 import type { HostConnected, HostDisconnected, HostHeard, HostInventoried, HostUse } from "../pool/events.ts";
 import type { CachedImage, HostCondition, HostContact, HostRecord, HostSpec, HostVm } from "../pool/host.ts";
 import { nextHostState } from "../pool/host-machine.ts";
@@ -23,14 +24,17 @@ export const initialHostSpec: HostSpec = {
   limits: { macosSlots: 2, parallelCreates: 4, cpuOvercommit: 1, memoryOvercommit: 1, diskOvercommit: 1 },
 };
 
-export function applyHostConnected(pool: Pool, event: HostConnected, timeMs: number): HostRecord {
+export function applyHostConnected(pool: Pool, event: HostConnected, timeMs: number): HostRecord | undefined {
   const known = pool.hosts.get(event.id);
+  // What the host showed then is not so any more, and its agent has another session.
+  if (isOutdated(event.dial, known?.dial)) return undefined;
   const before = known ?? enrolled(pool, event, timeMs);
   const state = nextHostState(before.state, "connected") ?? before.state;
   putHost(pool, before, timeMs, {
     state,
     stateSinceMs: state === before.state ? before.stateSinceMs : timeMs,
     epoch: before.epoch + 1,
+    dial: event.dial,
     facts: event.facts,
     agentLabels: event.agentLabels,
     conditions: mergeConditions(before.conditions, event.use.conditions, timeMs),

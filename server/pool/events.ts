@@ -3,6 +3,7 @@
  * Applying one either changes the pool or refuses with a `MeridianError` and changes nothing.
  */
 import type { CatalogId, CommandId, HostId, TemplateId, Uid, VmId } from "../../shared/ids.ts";
+import type { DialNumber } from "./dial.ts";
 import type { CachedImage, HostFacts, HostRecord, HostSpec, HostVm } from "./host.ts";
 import type { CatalogRecord, CatalogSpec, TemplateRecord, TemplateSpec } from "./template.ts";
 import type {
@@ -157,14 +158,21 @@ export interface CommandReport {
   };
   /** The VM as it is, if it is there. */
   readonly vm?: HostVm;
+  /** The host could not look whether it is there; absent: it could. */
+  readonly isVmUnknown?: true;
 }
-/** Opens a session: enrols the host if it is new, ends its older session, gives the next epoch. */
+/**
+ * Opens a session: enrols the host if it is new, ends its older session, gives the next epoch. A Hello that is older than the
+ * newest session's changes nothing.
+ */
 export interface HostConnected {
   readonly type: "host-connected";
   readonly id: HostId;
   /** Taken if the host is new. */
   readonly uid: Uid;
   readonly sessionId: string;
+  /** Absent: the agent does not count. */
+  readonly dial?: DialNumber;
   readonly facts: HostFacts;
   readonly agentLabels: Readonly<Record<string, string>>;
   /** Absent: the agent could not list the Mac's VMs yet, so that nothing is known of them. */
@@ -264,7 +272,8 @@ export interface EventReplies {
   "catalog-create": CatalogRecord;
   "catalog-update": CatalogRecord;
   "catalog-delete": CatalogRecord;
-  "host-connected": HostRecord;
+  /** Nothing: the Hello was outdated. */
+  "host-connected": HostRecord | undefined;
   /** False: the message was of an older session and was dropped. */
   "host-heard": boolean;
   "host-inventoried": boolean;

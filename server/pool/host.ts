@@ -4,6 +4,7 @@
  * has to be heard again.
  */
 import type { HostId, Uid } from "../../shared/ids.ts";
+import type { DialNumber } from "./dial.ts";
 import type { Orphan } from "./orphan.ts";
 import type { Architecture, Resources } from "./vm.ts";
 
@@ -91,6 +92,8 @@ export interface HostRecord {
   readonly stateSinceMs: number;
   /** Counts sessions; only grows. */
   readonly epoch: number;
+  /** Of the newest session; absent: its agent does not count. */
+  readonly dial?: DialNumber | undefined;
   /** Absent as long as the host has never connected. */
   readonly facts?: HostFacts;
   readonly agentLabels: Readonly<Record<string, string>>;

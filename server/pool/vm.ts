@@ -195,6 +195,8 @@ export interface VmRecord {
   /** A stop or delete that is wanted with the power cut. */
   readonly force: boolean;
   readonly sight?: HostSight | undefined;
+  /** A try to make it has failed, and its host could not look whether something of it is there. */
+  readonly mayHaveRemains?: true | undefined;
   readonly progress?: VmProgress | undefined;
   readonly failure?: VmFailure | undefined;
   /** How often the present step has been tried again in a row; reset by success. */

@@ -71,6 +71,19 @@ export function unservedProtocol(version: number): Ending {
 }
 
 /**
+ * The Hello was held up in the network, and its agent has dialled again since. So nobody reads this; but an agent whose count was
+ * set back does, and begins a new one.
+ */
+export function helloOutdated(): Ending {
+  return {
+    reason: "HelloOutdated",
+    message: "a newer Hello of this agent came before this one",
+    farewell: { kind: "goodbye", retryAfterMs: 0 },
+    isQuiet: true,
+  };
+}
+
+/**
  * A newer session of the same Mac has taken over. Another process of the agent must not come back, or the two would take
  * turns for ever (-1); of the same process, this is a stream that it has given up itself (0).
  */

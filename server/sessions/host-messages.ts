@@ -4,6 +4,7 @@
  */
 import * as wire from "../../shared/gen/link/meridian/agent/v1/agent_service.ts";
 import { asCommandId, asHostId, type HostId, hostIdPattern } from "../../shared/ids.ts";
+import type { DialNumber } from "../pool/dial.ts";
 import type { CommandReport, HostInventory, HostUse } from "../pool/events.ts";
 import type { CachedImage, HostFacts, HostVm } from "../pool/host.ts";
 import type { Architecture, Suspect, VmProgress } from "../pool/vm.ts";
@@ -35,6 +36,8 @@ export interface Introduction {
   readonly bootId: string;
   readonly runId: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** Absent: the agent does not count its dials. */
+  readonly dial?: DialNumber;
   /** Absent: the agent could not list the Mac's VMs yet. */
   readonly inventory?: HostInventory;
   /** 0 without an inventory. */
@@ -58,11 +61,20 @@ export function readHello(hello: wire.Hello): Introduction {
     bootId: text(hello.bootId, nameLengthMax),
     runId: text(hello.agentRunId, nameLengthMax),
     labels: readLabels(hello.labels),
+    ...readDial(hello.dialNumber),
     ...(inventory === undefined ? {} : { inventory: readInventory(inventory) }),
     inventorySequence: inventory?.sequence ?? 0,
     use: readUse(heartbeat),
     commands: bounded(hello.commands, commandReportsMax, "commands").flatMap((update) => readReport(update) ?? []),
   };
+}
+
+/** A number without a series counts within nothing. */
+function readDial(number: wire.DialNumber | undefined): { readonly dial?: DialNumber } {
+  if (number === undefined || number.series === "") return {};
+  const series = text(number.series, nameLengthMax);
+  const { MAX_SAFE_INTEGER } = Number;
+  return { dial: { series, run: count(number.run, MAX_SAFE_INTEGER), dial: count(number.dial, MAX_SAFE_INTEGER) } };
 }
 
 /** Kept lean: it is called for every heartbeat. */
@@ -96,6 +108,7 @@ export function readReport(update: wire.CommandUpdate): CommandReport | undefine
     ...(update.progress === undefined ? {} : { progress: readProgress(update.progress) }),
     ...(update.failure === undefined ? {} : { failure: readFailure(update.failure) }),
     ...(update.vm === undefined ? {} : { vm: readHostVm(update.vm) }),
+    ...(update.vmUnknown && update.vm === undefined ? { isVmUnknown: true } : {}),
   };
 }
 

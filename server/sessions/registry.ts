@@ -3,7 +3,8 @@
  * that is connected is turned away, or the two would take turns for ever.
  */
 import type { HostId } from "../../shared/ids.ts";
-import { type Ending, hostIdTaken, superseded } from "./endings.ts";
+import { isOutdated } from "../pool/dial.ts";
+import { type Ending, helloOutdated, hostIdTaken, superseded } from "./endings.ts";
 import type { Identity, Session } from "./session.ts";
 
 export class Registry {
@@ -22,6 +23,7 @@ export class Registry {
   claim(session: Session, who: Identity, connect: () => void): Ending | undefined {
     const older = this.byHost.get(who.host);
     if (older?.identity !== undefined && !isSameMac(older.identity, who)) return hostIdTaken(who.host);
+    if (isOutdated(who.dial, older?.identity?.dial)) return helloOutdated();
     this.byHost.set(who.host, session);
     connect();
     older?.end(superseded(older.identity?.runId === who.runId ? 0 : -1));

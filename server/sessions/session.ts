@@ -15,6 +15,7 @@ import type {
 import type { CommandId, HostId, IdSource } from "../../shared/ids.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { EngineApi } from "../engine/engine-api.ts";
+import type { DialNumber } from "../pool/dial.ts";
 import type { HostConnected } from "../pool/events.ts";
 import type { HostRecord } from "../pool/host.ts";
 import { silentAfterPeriods } from "../pool/limits.ts";
@@ -23,6 +24,7 @@ import {
   type Ending,
   gone,
   helloMissing,
+  helloOutdated,
   invalidMessage,
   notServing,
   refused,
@@ -71,6 +73,8 @@ export interface Identity {
   readonly hardwareId: string;
   readonly bootId: string;
   readonly runId: string;
+  /** Absent: the agent does not count its dials. */
+  readonly dial?: DialNumber | undefined;
 }
 
 export class Session {
@@ -215,17 +219,19 @@ export class Session {
   }
 
   private open(who: Introduction, sequence: number): void {
-    this.identity = { host: who.host, hardwareId: who.facts.hardwareId, bootId: who.bootId, runId: who.runId };
+    const { bootId, dial, facts, host, runId } = who;
+    this.identity = { host, hardwareId: facts.hardwareId, bootId, runId, dial };
     const commands = who.commands.filter((report) => !isCallId(report.commandId));
     this.unfinished = commands
       .filter(({ state }) => state === "ACCEPTED" || state === "RUNNING")
       .map(({ commandId }) => commandId);
     const event: HostConnected = {
       type: "host-connected",
-      id: who.host,
+      id: host,
       uid: this.world.ids.uid(),
       sessionId: this.id,
-      facts: who.facts,
+      ...(dial === undefined ? {} : { dial }),
+      facts,
       agentLabels: who.labels,
       ...(who.inventory === undefined ? {} : { inventory: who.inventory }),
       use: who.use,
@@ -235,14 +241,18 @@ export class Session {
     const refusal = this.owner.claim(this, this.identity, () => {
       this.state = "opening";
       this.world.engine.submit(event).then(
-        (host) => this.welcome(host, who.inventorySequence, sequence),
+        (connected) => this.welcome(connected, who.inventorySequence, sequence),
         (error: unknown) => this.end(refusalOf(error)),
       );
     });
     if (refusal !== undefined) this.end(refusal);
   }
 
-  private welcome(host: HostRecord, inventorySequence: number, sequence: number): void {
+  private welcome(host: HostRecord | undefined, inventorySequence: number, sequence: number): void {
+    if (host === undefined) {
+      this.end(helloOutdated());
+      return;
+    }
     this.epoch = host.epoch;
     if (this.state !== "opening") {
       // It ended while it was becoming durable. If a newer session has the host, what is said here is void.

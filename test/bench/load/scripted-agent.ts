@@ -105,6 +105,7 @@ export class ScriptedAgent {
         heartbeat: macHeartbeat(inventorySequence, vms),
         commands: [],
         labels: {},
+        dialNumber: undefined,
       },
     });
   }
@@ -153,7 +154,16 @@ export class ScriptedAgent {
     const vm = state === State.STATE_SUCCEEDED ? this.vms.get(hostVmName) : undefined;
     this.say({
       $case: "commandUpdate",
-      commandUpdate: { commandId: id, vmUid, state, progress: undefined, failure: undefined, vm, exec: undefined },
+      commandUpdate: {
+        commandId: id,
+        vmUid,
+        state,
+        progress: undefined,
+        failure: undefined,
+        vm,
+        exec: undefined,
+        vmUnknown: false,
+      },
     });
   }
 

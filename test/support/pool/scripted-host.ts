@@ -29,6 +29,8 @@ export type Answer =
       readonly leaves?: string;
       /** Does not say how the VM is. */
       readonly isSilentAboutVm?: boolean;
+      /** Could not look whether the VM is there. */
+      readonly isVmUnknown?: true;
     };
 
 export const succeed: Answer = { kind: "succeed" };
@@ -92,7 +94,7 @@ export class ScriptedHost {
     const images = this.fields.inventory?.images;
     const inventory = wholeInventory([...this.vms.values()], images === undefined ? {} : { images });
     const host = await this.engine.submit(hostConnected(this.id, { ...this.fields, inventory, ...fields }));
-    this.epoch = host.epoch;
+    this.epoch = required(host, "host that has connected").epoch;
     this.isConnected = true;
   }
 
@@ -176,12 +178,13 @@ export class ScriptedHost {
   private async fail(
     vm: VmRecord,
     command: VmCommand,
-    { isRetryable, leaves, isSilentAboutVm }: Extract<Answer, { kind: "fail" }>,
+    { isRetryable, leaves, isSilentAboutVm, isVmUnknown }: Extract<Answer, { kind: "fail" }>,
   ): Promise<void> {
     const left = leaves === undefined ? this.vms.get(hostVmName(vm.uid, vm.attempt)) : this.put(vm, leaves);
     await this.report(command, "FAILED", {
       failure: { ...failureOf(command.kind), isRetryable },
       ...(left === undefined || isSilentAboutVm === true ? {} : { vm: left }),
+      ...(isVmUnknown === undefined ? {} : { isVmUnknown }),
     });
   }
 

@@ -111,6 +111,25 @@ describe("create", () => {
       assert.equal(end.vm?.name, poolVmName);
     });
 
+    it("says when it cannot look what is left", async () => {
+      bench.parallels.addVm({ name: "golden" });
+      let isListBroken = false;
+      bench.parallels.interfere = (call) => {
+        if (call.method === "configureVm") isListBroken = true;
+        if (isListBroken) throw new ParallelsError("failed", "exit status 255");
+      };
+      const end = await bench.run(commandOf(createByClone("golden", { cpuCount: 8, memoryMib: 0, diskMib: 0 })));
+      assert.equal(end.state, STATE_FAILED);
+      // The last list showed it.
+      assert.equal(end.vm?.name, poolVmName);
+      assert.equal(end.vmUnknown, false);
+      const other = commandOf(createByClone("golden"), { hostVmName: `${poolVmName.slice(0, -1)}9` });
+      const blind = await bench.run(other);
+      assert.equal(blind.state, STATE_FAILED);
+      assert.equal(blind.vm, undefined);
+      assert.equal(blind.vmUnknown, true);
+    });
+
     it("removes what was made when it is cancelled", async () => {
       bench.parallels.addVm({ name: "golden" });
       bench.parallels.interfere = (call, signal) => (call.method === "configureVm" ? hang(signal) : undefined);

@@ -5,7 +5,7 @@ import { defaultLinkTuning, Link } from "../../../../agent/link/link.ts";
 import type { LinkSource, SessionRefusal } from "../../../../agent/link/link-source.ts";
 import { systemClock } from "../../../../shared/clock.ts";
 import {
-  type CommandUpdate,
+  CommandUpdate,
   CommandUpdate_State,
   Heartbeat,
   Hello,
@@ -26,7 +26,7 @@ import { until } from "../../../support/agent/wait.ts";
 const { STATE_SUCCEEDED, STATE_RUNNING } = CommandUpdate_State;
 
 function updateOf(commandId: string, state: CommandUpdate_State = STATE_SUCCEEDED): CommandUpdate {
-  return { commandId, vmUid: "", state, progress: undefined, failure: undefined, vm: undefined, exec: undefined };
+  return CommandUpdate.create({ commandId, state });
 }
 
 /** A source that notes what it hears, and has to tell what the test gives it. */
@@ -49,6 +49,7 @@ class NotingSource implements LinkSource {
     this.heard.push(`welcome ${epoch}`);
     return this.refusal;
   };
+  onHelloOutdated = (): number => this.heard.push("hello outdated");
   onLeases = ({ leases }: Leases): number => this.heard.push(`leases ${leases.length}`);
   onSettings = (): undefined => undefined;
   onCommand = ({ id }: { readonly id: string }): number => this.heard.push(`command ${id}`);
@@ -124,6 +125,16 @@ describe("the link, over real gRPC", () => {
     connect([gone.address]);
     await serve({}, port);
     await until(() => source.heard.includes("welcome 1"), "a welcome");
+  });
+
+  it("counts its dials anew when the server takes its Hello for an old one, and comes back", async () => {
+    const server = await serve({ welcomes: false });
+    connect([server.address]);
+    await until(() => server.streams[0]?.hello !== undefined, "a hello");
+    assert.deepEqual(source.heard, []);
+    server.streams[0]?.goodbye({ reason: "HelloOutdated", retryAfterMs: 0 });
+    await until(() => server.streams.length === 2, "another dial");
+    assert.deepEqual(source.heard, ["hello outdated"]);
   });
 
   it("counts its messages from 1 in every stream", async () => {

@@ -105,6 +105,34 @@ describe("the life of a VM", () => {
     assert.equal(pool.vm("a").host, host.id, "the Mac still has what the first try left");
   });
 
+  it("whose create may have left something that its host cannot see keeps the host until that is removed", async () => {
+    host.next("create", { kind: "fail", isRetryable: false, isVmUnknown: true });
+    await pool.create("a");
+    assert.equal(pool.vm("a").state, "FAILED");
+    assert.equal(pool.vm("a").host, host.id);
+    await pool.submit(vmWant("a", "deleted"));
+    assert.equal(pool.vm("a").state, "DELETED");
+    assert.deepEqual(host.receivedKinds, ["create", "delete"]);
+  });
+
+  it("keeps its host when a create is refused after one that may have left something there", async () => {
+    host.next("create", { kind: "fail", isRetryable: true, isVmUnknown: true });
+    host.always("create", refuse);
+    await pool.create("a");
+    await pool.advance(20_000);
+    assert.equal(pool.vm("a").state, "FAILED");
+    assert.equal(pool.vm("a").host, host.id);
+  });
+
+  it("gives its host free when a later try can look, and has left nothing", async () => {
+    host.next("create", { kind: "fail", isRetryable: true, isVmUnknown: true });
+    host.always("create", failForGood);
+    await pool.create("a");
+    await pool.advance(20_000);
+    assert.equal(pool.vm("a").state, "FAILED");
+    assert.equal(pool.vm("a").host, undefined);
+  });
+
   it("whose create fails with leftovers keeps its host until they are removed", async () => {
     host.always("create", { ...failForGood, kind: "fail", isRetryable: false, leaves: "stopped" });
     await pool.create("a");

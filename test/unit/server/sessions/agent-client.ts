@@ -157,6 +157,7 @@ export function helloOf(fields: Partial<Hello> = {}): Hello {
     heartbeat: heartbeatOf(),
     commands: [],
     labels: {},
+    dialNumber: undefined,
     ...fields,
   };
 }
@@ -217,6 +218,7 @@ export function updateOf(
     failure: undefined,
     vm: undefined,
     exec: undefined,
+    vmUnknown: false,
     ...fields,
   };
 }

@@ -57,6 +57,7 @@ const update = fc.record({
   ),
   vm: fc.option(hostVm, { nil: undefined }),
   exec: fc.constant(undefined),
+  vmUnknown: fc.boolean(),
 });
 
 describe("host messages", () => {

@@ -170,6 +170,49 @@ describe("sessions: opening", () => {
     assert.equal((await agent.next("goodbye")).goodbye.retryAfterMs, 0);
   });
 
+  it("leaves the newer session alone when an older Hello comes late", async () => {
+    await agent.open({ dialNumber: { series: "a", run: 2, dial: 7 } });
+    for (const older of [
+      { series: "a", run: 2, dial: 6 },
+      { series: "a", run: 1, dial: 90 },
+      { series: "a", run: 2, dial: 7 },
+    ]) {
+      const late = link.agent();
+      late.hello(helloOf({ dialNumber: older, inventory: undefined }));
+      const { goodbye } = await late.next("goodbye");
+      assert.equal(goodbye.reason, "HelloOutdated");
+      assert.equal(goodbye.retryAfterMs, 0);
+      await late.ended();
+    }
+    await settle();
+    assert.equal((await link.contact())?.isConnected, true);
+    assert.equal(agent.end, undefined);
+    assert.equal((await link.host())?.epoch, 1);
+  });
+
+  it("knows an older Hello also when the newer session is over", async () => {
+    await agent.open({ dialNumber: { series: "a", run: 1, dial: 2 } });
+    agent.close();
+    await until(async () => (await link.contact())?.isConnected === false, "the end of the session");
+    const late = link.agent();
+    late.hello(helloOf({ dialNumber: { series: "a", run: 1, dial: 1 } }));
+    assert.equal((await late.next("goodbye")).goodbye.reason, "HelloOutdated");
+    await late.ended();
+    await settle();
+    assert.equal((await link.contact())?.isConnected, false);
+    assert.equal((await link.host())?.epoch, 1);
+    assert.equal((await link.agent().open({ dialNumber: { series: "a", run: 1, dial: 3 } })).epoch, 2);
+  });
+
+  it("takes agents that count anew, and those that do not count", async () => {
+    await agent.open({ dialNumber: { series: "a", run: 5, dial: 9 } });
+    assert.equal((await link.agent().open({ dialNumber: { series: "b", run: 1, dial: 1 } })).epoch, 2);
+    assert.equal((await link.agent().open()).epoch, 3);
+    assert.equal((await link.agent().open({ dialNumber: { series: "a", run: 5, dial: 9 } })).epoch, 4);
+    const nameless = link.agent();
+    assert.equal((await nameless.open({ dialNumber: { series: "", run: 1, dial: 1 } })).epoch, 5);
+  });
+
   it("turns another Mac away while the host is connected", async () => {
     await agent.open();
     const other = link.agent();

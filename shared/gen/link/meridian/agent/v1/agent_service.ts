@@ -102,11 +102,29 @@ export interface Hello {
   commands: CommandUpdate[];
   /** Labels that the agent was started with. */
   labels: { [key: string]: string };
+  /**
+   * Which dial this is. A server refuses a Hello that is older than one it has had, with a Goodbye for the reason
+   * "HelloOutdated"; an agent that hears that of its newest Hello begins a new series. None: an agent that does not count.
+   */
+  dialNumber: DialNumber | undefined;
 }
 
 export interface Hello_LabelsEntry {
   key: string;
   value: string;
+}
+
+/**
+ * Which dial of which run of the agent: a Hello that was held up in the network is told by it from a newer one. Of two in one
+ * series, the one of the later run is newer, and within a run the one of the later dial.
+ */
+export interface DialNumber {
+  /** Within what is counted. It changes when the agent has lost count; numbers of different series say nothing. */
+  series: string;
+  /** Counts the agent's starts within the series, from 1. */
+  run: number;
+  /** Counts the dials of this run, from 1. */
+  dial: number;
 }
 
 /** Facts about a Mac. */
@@ -494,7 +512,11 @@ export interface CommandUpdate {
     | HostVm
     | undefined;
   /** What an exec wrote and returned. */
-  exec: ExecResult | undefined;
+  exec:
+    | ExecResult
+    | undefined;
+  /** True: the command has failed, and the agent could not look whether the VM is there, so that no `vm` says nothing. */
+  vmUnknown: boolean;
 }
 
 /** Names the states of a command. */
@@ -941,6 +963,7 @@ function createBaseHello(): Hello {
     heartbeat: undefined,
     commands: [],
     labels: {},
+    dialNumber: undefined,
   };
 }
 
@@ -973,6 +996,9 @@ export const Hello: MessageFns<Hello> = {
     globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
       Hello_LabelsEntry.encode({ key: key as any, value }, writer.uint32(74).fork()).join();
     });
+    if (message.dialNumber !== undefined) {
+      DialNumber.encode(message.dialNumber, writer.uint32(82).fork()).join();
+    }
     return writer;
   },
 
@@ -1064,6 +1090,14 @@ export const Hello: MessageFns<Hello> = {
             }
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.dialNumber = DialNumber.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1104,6 +1138,9 @@ export const Hello: MessageFns<Hello> = {
       },
       {},
     );
+    message.dialNumber = (object.dialNumber !== undefined && object.dialNumber !== null)
+      ? DialNumber.fromPartial(object.dialNumber)
+      : undefined;
     return message;
   },
 };
@@ -1171,6 +1208,85 @@ export const Hello_LabelsEntry: MessageFns<Hello_LabelsEntry> = {
     const message = createBaseHello_LabelsEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseDialNumber(): DialNumber {
+  return { series: "", run: 0, dial: 0 };
+}
+
+export const DialNumber: MessageFns<DialNumber> = {
+  encode(message: DialNumber, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.series !== "") {
+      writer.uint32(10).string(message.series);
+    }
+    if (message.run !== 0) {
+      writer.uint32(16).int64(message.run);
+    }
+    if (message.dial !== 0) {
+      writer.uint32(24).int64(message.dial);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DialNumber {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDialNumber();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.series = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.run = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.dial = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DialNumber>): DialNumber {
+    return DialNumber.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DialNumber>): DialNumber {
+    const message = createBaseDialNumber();
+    message.series = object.series ?? "";
+    message.run = object.run ?? 0;
+    message.dial = object.dial ?? 0;
     return message;
   },
 };
@@ -3819,6 +3935,7 @@ function createBaseCommandUpdate(): CommandUpdate {
     failure: undefined,
     vm: undefined,
     exec: undefined,
+    vmUnknown: false,
   };
 }
 
@@ -3844,6 +3961,9 @@ export const CommandUpdate: MessageFns<CommandUpdate> = {
     }
     if (message.exec !== undefined) {
       ExecResult.encode(message.exec, writer.uint32(58).fork()).join();
+    }
+    if (message.vmUnknown !== false) {
+      writer.uint32(64).bool(message.vmUnknown);
     }
     return writer;
   },
@@ -3917,6 +4037,14 @@ export const CommandUpdate: MessageFns<CommandUpdate> = {
             message.exec = ExecResult.decode(reader, reader.uint32());
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.vmUnknown = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3947,6 +4075,7 @@ export const CommandUpdate: MessageFns<CommandUpdate> = {
     message.exec = (object.exec !== undefined && object.exec !== null)
       ? ExecResult.fromPartial(object.exec)
       : undefined;
+    message.vmUnknown = object.vmUnknown ?? false;
     return message;
   },
 };
