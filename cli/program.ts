@@ -10,6 +10,7 @@ import { connectionOptions } from "./connection.ts";
 import { registerContext } from "./context.ts";
 import { registerDemo } from "./demo.ts";
 import { applyEnvironment } from "./environment.ts";
+import { registerEvent } from "./event.ts";
 import { registerHost } from "./host.ts";
 import { registerPool } from "./pool.ts";
 import type { Program } from "./program-type.ts";
@@ -23,7 +24,14 @@ import { registerVm } from "./vm.ts";
 type Register = (program: Program, terminal: Terminal) => void;
 
 /** Nouns whose verbs talk to a server. */
-const clientNouns: readonly Register[] = [registerVm, registerHost, registerTemplate, registerCatalog, registerPool];
+const clientNouns: readonly Register[] = [
+  registerVm,
+  registerHost,
+  registerTemplate,
+  registerCatalog,
+  registerPool,
+  registerEvent,
+];
 
 /** Nouns that have flags of their own. A new part of the program (a demo, say) is added here. */
 const otherNouns: readonly Register[] = [

@@ -6,6 +6,7 @@ import { type DescMessage, type MessageShape, toJson } from "@bufbuild/protobuf"
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { type Client, createClient } from "@connectrpc/connect";
 import { CatalogService } from "../shared/gen/es/meridian/v1/catalog_service_pb.ts";
+import { EventService } from "../shared/gen/es/meridian/v1/event_service_pb.ts";
 import { HostService } from "../shared/gen/es/meridian/v1/host_service_pb.ts";
 import { PoolService } from "../shared/gen/es/meridian/v1/pool_service_pb.ts";
 import { TemplateService } from "../shared/gen/es/meridian/v1/template_service_pb.ts";
@@ -26,6 +27,7 @@ export interface Session {
   readonly templates: Client<typeof TemplateService>;
   readonly catalogs: Client<typeof CatalogService>;
   readonly pool: Client<typeof PoolService>;
+  readonly events: Client<typeof EventService>;
   /** For a call: ends it when the person interrupts. */
   readonly call: { readonly signal: AbortSignal };
   /** For a stream without an end of its own. */
@@ -54,6 +56,7 @@ export async function withSession(
       templates: createClient(TemplateService, transport),
       catalogs: createClient(CatalogService, transport),
       pool: createClient(PoolService, transport),
+      events: createClient(EventService, transport),
       call: { signal },
       stream: { signal, timeoutMs: 0 },
       paint: paintFor(terminal, terminal.stdout),

@@ -106,6 +106,9 @@ export const bookmarkPeriodMs = 10_000;
 /** How many resources are converted at a time for the present state of a watch, so that others get their turn. */
 export const watchChunk = 500;
 
+/** How many events are looked at before others get their turn: a millisecond or two. */
+export const eventsPerStep = 1_000;
+
 /** How often a change is tried again when the resource changed between reading and writing and no etag was given. */
 export const updateAttemptsMax = 8;
 

@@ -33,7 +33,7 @@ export async function* watchResources<R extends { readonly id: string }, S exten
 ): AsyncGenerator<WatchEvent<MessageShape<S>>, undefined> {
   const watch = new Watch(context, kind, compileFilter(kind.schema, request.filter));
   const { signal } = request;
-  let revision = readRevision(request.fromRevision);
+  let revision = readFromRevision(request.fromRevision);
   if (request.fromRevision === 0n) {
     const present = await watch.readPresent();
     revision = present.revision;
@@ -43,7 +43,8 @@ export async function* watchResources<R extends { readonly id: string }, S exten
   yield* watch.changes(revision, signal);
 }
 
-function readRevision(fromRevision: bigint): number {
+/** The revision that a watch shall begin after; 0: with the present state. Throws FIELD_INVALID. */
+export function readFromRevision(fromRevision: bigint): number {
   if (fromRevision < 0n || fromRevision > BigInt(Number.MAX_SAFE_INTEGER)) {
     throw fieldInvalid("from_revision", "must be 0, or the revision of an answer of this server");
   }
@@ -90,45 +91,8 @@ class Watch<R extends { readonly id: string }, S extends DescMessage> {
   }
 
   async *changes(fromRevision: number, signal: AbortSignal): AsyncGenerator<WatchEvent<MessageShape<S>>, undefined> {
-    const batches = this.context.engine.follow(fromRevision, signal)[Symbol.asyncIterator]();
-    let revision = fromRevision;
-    let toldAtMs = this.context.clock.monotonicMs();
-    let next = batches.next();
-    try {
-      for (;;) {
-        const idleMs = this.context.clock.monotonicMs() - toldAtMs;
-        const result = await this.within(next, bookmarkPeriodMs - idleMs);
-        if (result === undefined) {
-          toldAtMs = this.context.clock.monotonicMs();
-          yield bookmark(revision);
-          continue;
-        }
-        signal.throwIfAborted();
-        // The engine ends what follows it when it closes.
-        if (result.done === true) throw serverClosing();
-        for (const event of await this.eventsOf(result.value)) {
-          toldAtMs = this.context.clock.monotonicMs();
-          yield event;
-        }
-        ({ revision } = result.value);
-        next = batches.next();
-      }
-    } finally {
-      // A reader that leaves must not leave a step behind that nobody awaits.
-      next.catch(() => undefined);
-      await batches.return?.();
-    }
-  }
-
-  /** The result, or undefined after `delayMs`. */
-  private async within<T>(result: Promise<T>, delayMs: number): Promise<T | undefined> {
-    const elapsed = Promise.withResolvers<undefined>();
-    const timer = this.context.clock.after(Math.max(0, delayMs), () => elapsed.resolve(undefined));
-    try {
-      return await Promise.race([result, elapsed.promise]);
-    } finally {
-      timer.cancel();
-    }
+    const eventsOf = (batch: DurableBatch): Promise<WatchEvent<MessageShape<S>>[]> => this.eventsOf(batch);
+    yield* followBatches(this.context, { fromRevision, signal, eventsOf, bookmark });
   }
 
   private async eventsOf(batch: DurableBatch): Promise<WatchEvent<MessageShape<S>>[]> {
@@ -190,4 +154,59 @@ function sameRecord<R>(change: Affected<R>, records: ReadonlyMap<string, R>, tol
 
 function bookmark(revision: number): { readonly type: WatchEventType; readonly revision: bigint } {
   return { type: WatchEventType.BOOKMARK, revision: BigInt(revision) };
+}
+
+/** What a watch makes of the durable batches that it follows. */
+export interface BatchFollower<E> {
+  readonly fromRevision: number;
+  readonly signal: AbortSignal;
+  readonly eventsOf: (batch: DurableBatch) => Promise<readonly E[]> | readonly E[];
+  /** Says how far the watcher has come when nothing was told for `bookmarkPeriodMs`. */
+  readonly bookmark: (revision: number) => E;
+}
+
+/** Follows the batches after a revision. Throws as a watch does. */
+export async function* followBatches<E>(
+  { engine, clock }: Pick<ApiContext, "engine" | "clock">,
+  { fromRevision, signal, eventsOf, bookmark }: BatchFollower<E>,
+): AsyncGenerator<E, undefined> {
+  const batches = engine.follow(fromRevision, signal)[Symbol.asyncIterator]();
+  let revision = fromRevision;
+  let toldAtMs = clock.monotonicMs();
+  let next = batches.next();
+  try {
+    for (;;) {
+      const idleMs = clock.monotonicMs() - toldAtMs;
+      const result = await within(clock, next, bookmarkPeriodMs - idleMs);
+      if (result === undefined) {
+        toldAtMs = clock.monotonicMs();
+        yield bookmark(revision);
+        continue;
+      }
+      signal.throwIfAborted();
+      // The engine ends what follows it when it closes.
+      if (result.done === true) throw serverClosing();
+      for (const event of await eventsOf(result.value)) {
+        toldAtMs = clock.monotonicMs();
+        yield event;
+      }
+      ({ revision } = result.value);
+      next = batches.next();
+    }
+  } finally {
+    // A reader that leaves must not leave a step behind that nobody awaits.
+    next.catch(() => undefined);
+    await batches.return?.();
+  }
+}
+
+/** The result, or undefined after `delayMs`. */
+async function within<T>(clock: ApiContext["clock"], result: Promise<T>, delayMs: number): Promise<T | undefined> {
+  const elapsed = Promise.withResolvers<undefined>();
+  const timer = clock.after(Math.max(0, delayMs), () => elapsed.resolve(undefined));
+  try {
+    return await Promise.race([result, elapsed.promise]);
+  } finally {
+    timer.cancel();
+  }
 }

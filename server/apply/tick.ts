@@ -3,7 +3,7 @@ import { asHostId, asVmId, type HostId, type VmId } from "../../shared/ids.ts";
 import type { HostRecord } from "../pool/host.ts";
 import { nextHostState } from "../pool/host-machine.ts";
 import { pendingExpiry } from "../pool/lease.ts";
-import { lostAfterMs, requestRetentionMs } from "../pool/limits.ts";
+import { historyEntriesMax, historyRetentionMs, lostAfterMs, requestRetentionMs } from "../pool/limits.ts";
 import { nextRemovalMs } from "../pool/orphan.ts";
 import { type Pool, vmDueMs } from "../pool/pool.ts";
 import type { VmRecord } from "../pool/vm.ts";
@@ -19,6 +19,8 @@ export function applyTick(pool: Pool, timeMs: number): undefined {
     const key = pool.deadlines.take(timeMs);
     if (key === undefined) return undefined;
     if (key === "requests") forgetRequests(pool, timeMs);
+    else if (key === "history")
+      pool.dropOldHistory({ entriesMax: historyEntriesMax, fromMs: timeMs - historyRetentionMs });
     else if (key.startsWith("vm/")) vmDue(pool, asVmId(key.slice(3)), timeMs);
     else if (key.startsWith("host/")) hostDue(pool, asHostId(key.slice(5)), timeMs);
   }

@@ -1,6 +1,7 @@
 /** How the pool's records are stored: their kinds, and the way from a batch of changes to the store and back. */
 import { assertNever } from "../../shared/assert.ts";
 import type { RecordChange } from "../pool/changes.ts";
+import type { HistoryPage } from "../pool/history.ts";
 import type { HostRecord } from "../pool/host.ts";
 import { Pool } from "../pool/pool.ts";
 import type { CatalogRecord, RequestRecord, TemplateRecord } from "../pool/template.ts";
@@ -13,6 +14,7 @@ export const hostKind = defineRecordKind<HostRecord>("host", []);
 export const vmKind = defineRecordKind<VmRecord>("vm", []);
 const templateKind = defineRecordKind<TemplateRecord>("template", []);
 const catalogKind = defineRecordKind<CatalogRecord>("catalog", []);
+const historyKind = defineRecordKind<HistoryPage>("history", []);
 const requestKind = defineRecordKind<RequestRecord>("request", []);
 
 /** The batch that makes the changes durable. */
@@ -37,12 +39,12 @@ export function decodePool(contents: StoreContents): { readonly pool: Pool; read
     newestMs = Math.max(newestMs, timeMs);
   };
   // Hosts, templates and catalogs first: what VMs wait for, and where they stand, is looked up while they are put.
-  for (const { kind, record } of records) {
-    if (kind === "host") pool.putHost(record);
-    else if (kind === "template") pool.putTemplate(record);
-    else if (kind === "catalog") pool.putCatalog(record);
+  for (const entry of records) {
+    if (entry.kind === "host") pool.putHost(entry.record);
+    else if (entry.kind === "template") pool.putTemplate(entry.record);
+    else if (entry.kind === "catalog") pool.putCatalog(entry.record);
     else continue;
-    noteTime(record.updateTimeMs);
+    noteTime(entry.record.updateTimeMs);
   }
   // In the order of time, since deleted VMs and requests are forgotten in the order in which they came.
   const vms = records.flatMap((entry) => (entry.kind === "vm" ? [entry.record] : []));
@@ -55,6 +57,8 @@ export function decodePool(contents: StoreContents): { readonly pool: Pool; read
     pool.putRequest(request);
     noteTime(request.createTimeMs);
   }
+  // In the order of their keys, which is the order of time.
+  for (const entry of records) if (entry.kind === "history") pool.history.restore(entry.id, entry.read);
   pool.forgetChanges();
   return { pool, newestMs };
 }
@@ -71,6 +75,8 @@ function encodeAfter(change: RecordChange): string | undefined {
       return change.after && encodeRecord(catalogKind, change.after);
     case "request":
       return change.after && encodeRecord(requestKind, change.after);
+    case "history":
+      return change.after && encodeRecord(historyKind, change.after);
     default:
       return assertNever(change, "record kind");
   }
@@ -82,10 +88,11 @@ type StoredRecord =
   | { readonly kind: "template"; readonly record: TemplateRecord }
   | { readonly kind: "catalog"; readonly record: CatalogRecord }
   | { readonly kind: "request"; readonly record: RequestRecord }
+  | { readonly kind: "history"; readonly id: string; readonly read: () => HistoryPage }
   | { readonly kind: "meta"; readonly record: undefined };
 
 function decodeEntry(entry: StoreEntry): StoredRecord {
-  const { kind } = parseRecordKey(entry.key);
+  const { kind, id } = parseRecordKey(entry.key);
   switch (kind) {
     case "host":
       return { kind, record: decodeRecord(hostKind, entry) };
@@ -97,9 +104,21 @@ function decodeEntry(entry: StoreEntry): StoredRecord {
       return { kind, record: decodeRecord(catalogKind, entry) };
     case "request":
       return { kind, record: decodeRecord(requestKind, entry) };
+    case "history":
+      // Much of what is stored, and rarely asked for: it is read when it is.
+      return { kind, id, read: once(() => decodeRecord(historyKind, entry)) };
     case "meta":
       return { kind, record: undefined };
     default:
       return assertNever(kind, "record kind");
   }
+}
+
+/** Calls `read` the first time only. */
+function once<T extends object>(read: () => T): () => T {
+  let value: T | undefined;
+  return () => {
+    value ??= read();
+    return value;
+  };
 }

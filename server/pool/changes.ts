@@ -1,4 +1,5 @@
 /** Changes of records, as they become durable together. */
+import type { HistoryPage } from "./history.ts";
 import type { HostRecord } from "./host.ts";
 import type { CatalogRecord, RequestRecord, TemplateRecord } from "./template.ts";
 import type { VmRecord } from "./vm.ts";
@@ -15,7 +16,8 @@ export type RecordChange =
   | ChangeOf<"vm", VmRecord>
   | ChangeOf<"template", TemplateRecord>
   | ChangeOf<"catalog", CatalogRecord>
-  | ChangeOf<"request", RequestRecord>;
+  | ChangeOf<"request", RequestRecord>
+  | ChangeOf<"history", HistoryPage>;
 
 export interface ChangeOf<Kind extends string, R> {
   readonly kind: Kind;

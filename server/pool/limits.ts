@@ -50,6 +50,12 @@ export const requestRetentionMs = 60 * minuteMs;
  */
 export const leaseMarginMs = 2 * secondMs;
 
+/** How much of the history is kept: about 100 MB in memory at worst, and as much on disk. */
+export const historyEntriesMax = 100_000;
+
+/** How long the history is kept: what an auditor asks for later has been exported by then. */
+export const historyRetentionMs = 30 * 24 * 60 * minuteMs;
+
 /** How often a step is tried again on its host before the VM fails. A delete is tried for ever. */
 export const stepRetriesMax = 3;
 

@@ -7,10 +7,12 @@ import { assert, required } from "../../shared/assert.ts";
 import type { CatalogId, HostId, TemplateId, Uid, VmId } from "../../shared/ids.ts";
 import type { RecordChange } from "./changes.ts";
 import { Deadlines } from "./deadlines.ts";
+import { History, type HistoryEntry } from "./history.ts";
+import { hostMoves, vmMoves } from "./history-moves.ts";
 import type { HostContact, HostRecord } from "./host.ts";
 import { pendingExpiry } from "./lease.ts";
 import { HostLedger, isBeingMade } from "./ledger.ts";
-import { requestRetentionMs } from "./limits.ts";
+import { historyEntriesMax, historyRetentionMs, requestRetentionMs } from "./limits.ts";
 import { nextRemovalMs } from "./orphan.ts";
 import { shapeOf } from "./shape.ts";
 import type { CatalogRecord, RequestRecord, TemplateRecord } from "./template.ts";
@@ -26,6 +28,7 @@ export class Pool implements PoolView {
   readonly catalogs = new Map<CatalogId, CatalogRecord>();
   readonly requests = new Map<string, RequestRecord>();
 
+  readonly history = new History();
   readonly queue = new WaitingQueue();
   readonly waiting = new Set<VmId>();
   readonly deadlines = new Deadlines();
@@ -54,7 +57,7 @@ export class Pool implements PoolView {
   }
 
   get revision(): number {
-    return this.changes.size === 0 ? this.sealedRevision : this.nextRevision;
+    return this.hasChanges ? this.nextRevision : this.sealedRevision;
   }
 
   /** The revision of the batch that is being filled: what changed records carry. */
@@ -102,20 +105,41 @@ export class Pool implements PoolView {
 
   /** Takes the changes since the last call; they are the next revision. */
   seal(): readonly RecordChange[] {
-    if (this.changes.size === 0) return [];
+    if (!this.hasChanges) return [];
+    const page = this.history.takePage(this.nextRevision);
+    if (page !== undefined) {
+      this.note({ kind: "history", id: page.id, before: undefined, after: page });
+      this.dropOldHistory({ entriesMax: historyEntriesMax, fromMs: 0 });
+    }
     const sealed = [...this.changes.values()];
     this.changes = new Map();
     this.sealedRevision += 1;
     return sealed;
   }
 
+  /** Tells the history of something that no record's own change tells. */
+  noteHistory(entry: HistoryEntry): void {
+    this.history.note(entry);
+  }
+
+  /** Drops what the bounds do not keep of the history. */
+  dropOldHistory(bounds: { readonly entriesMax: number; readonly fromMs: number }): void {
+    for (const page of this.history.dropOld(bounds)) {
+      this.note({ kind: "history", id: page.id, before: page, after: undefined });
+    }
+    const { oldestMs } = this.history;
+    if (oldestMs !== undefined) this.deadlines.schedule("history", oldestMs + historyRetentionMs);
+  }
+
   /** Forgets the changes since the last call: what was put is what is stored already. */
   forgetChanges(): void {
     this.changes = new Map();
+    this.history.forgetNoted();
   }
 
   putVm(after: VmRecord): void {
     const before = this.vms.get(after.id);
+    for (const move of vmMoves(before, after)) this.history.note(move);
     this.vms.set(after.id, after);
     this.note({ kind: "vm", id: after.id, before, after });
     this.indexVm(before, after);
@@ -130,6 +154,7 @@ export class Pool implements PoolView {
 
   putHost(after: HostRecord): void {
     const before = this.hosts.get(after.id);
+    for (const move of hostMoves(before, after)) this.history.note(move);
     this.hosts.set(after.id, after);
     this.note({ kind: "host", id: after.id, before, after });
     this.indexHost(after);
@@ -192,6 +217,10 @@ export class Pool implements PoolView {
     const before = required(this.requests.get(id), "request to remove");
     this.requests.delete(id);
     this.note({ kind: "request", id, before, after: undefined });
+  }
+
+  private get hasChanges(): boolean {
+    return this.changes.size > 0 || this.history.hasNoted;
   }
 
   /** A host may have room that it had not. */

@@ -1,5 +1,6 @@
 /** The pool as everyone but the engine sees it: to read, never to change. What it returns are values that stay as they are. */
 import type { CatalogId, HostId, TemplateId, Uid, VmId } from "../../shared/ids.ts";
+import type { HistoryView } from "./history.ts";
 import type { HostContact, HostRecord } from "./host.ts";
 import type { HostLedger } from "./ledger.ts";
 import type { CatalogRecord, RequestRecord, TemplateRecord } from "./template.ts";
@@ -13,6 +14,8 @@ export interface PoolView {
   readonly templates: ReadonlyMap<TemplateId, TemplateRecord>;
   readonly catalogs: ReadonlyMap<CatalogId, CatalogRecord>;
   readonly requests: ReadonlyMap<string, RequestRecord>;
+  /** What happened, as far as it is kept. */
+  readonly history: HistoryView;
   /** What is known of the host since this server started; absent if it was never heard. */
   contact(host: HostId): HostContact | undefined;
   /** The host's capacity and what of it is taken. */

@@ -60,7 +60,8 @@ interface Candidate<M> {
   message(): M;
 }
 
-function readPageSize(requested: number): number {
+/** How many resources a page shall hold. Throws FIELD_INVALID. */
+export function readPageSize(requested: number): number {
   if (requested < 0 || requested > pageSize.most) {
     throw fieldInvalid("page_size", `must be from 0 (which means ${pageSize.default}) to ${pageSize.most}`);
   }

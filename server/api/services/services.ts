@@ -2,6 +2,7 @@
 import type { ApiContext } from "../context.ts";
 import type { ServiceBinding } from "../rpc/handlers.ts";
 import { catalogService } from "./catalog-service.ts";
+import { eventService } from "./event-service.ts";
 import { hostService } from "./host-service.ts";
 import { poolService } from "./pool-service.ts";
 import { templateService } from "./template-service.ts";
@@ -14,5 +15,6 @@ export function createServices(context: ApiContext): ServiceBinding[] {
     templateService(context),
     catalogService(context),
     poolService(context),
+    eventService(context),
   ];
 }

@@ -9,6 +9,7 @@ import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { type ErrorOptions, type ErrorReason, grpcCodes, MeridianError } from "../../../shared/errors.ts";
 import { BadRequestSchema, ErrorInfoSchema } from "../../../shared/gen/es/google/rpc/error_details_pb.ts";
 import { CatalogService } from "../../../shared/gen/es/meridian/v1/catalog_service_pb.ts";
+import { EventService } from "../../../shared/gen/es/meridian/v1/event_service_pb.ts";
 import { HostService } from "../../../shared/gen/es/meridian/v1/host_service_pb.ts";
 import { PoolService } from "../../../shared/gen/es/meridian/v1/pool_service_pb.ts";
 import { TemplateService } from "../../../shared/gen/es/meridian/v1/template_service_pb.ts";
@@ -20,6 +21,7 @@ export interface Script {
   readonly templates?: Partial<ServiceImpl<typeof TemplateService>>;
   readonly catalogs?: Partial<ServiceImpl<typeof CatalogService>>;
   readonly pool?: Partial<ServiceImpl<typeof PoolService>>;
+  readonly events?: Partial<ServiceImpl<typeof EventService>>;
 }
 
 export interface ScriptedServer {
@@ -44,6 +46,7 @@ export async function startScriptedServer(script: Script, port = 0): Promise<Scr
       router.service(TemplateService, script.templates ?? {});
       router.service(CatalogService, script.catalogs ?? {});
       router.service(PoolService, script.pool ?? {});
+      router.service(EventService, script.events ?? {});
     },
     interceptors: [
       (next) => (request) => {

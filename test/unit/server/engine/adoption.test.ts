@@ -44,7 +44,7 @@ describe("adoption", () => {
     assert.equal(vm.sight?.name, "Windows 11");
     assert.equal(pool.view().ledger(host.id).cpuTaken, before);
     const batch = pool.batches.at(-1);
-    assert.deepEqual(batch?.changes.map(({ kind }) => kind).sort(), ["host", "vm"]);
+    assert.deepEqual(batch?.changes.map(({ kind }) => kind).sort(), ["history", "host", "vm"]);
     assert.deepEqual(host.receivedKinds, []);
   });
 

@@ -1,0 +1,55 @@
+/** What a change of a VM's or host's record says of its life: the entries of the history that follow from it. */
+import type { HistoryEntry } from "./history.ts";
+import type { HostCondition, HostRecord } from "./host.ts";
+import type { VmRecord } from "./vm.ts";
+
+export function vmMoves(before: VmRecord | undefined, after: VmRecord): readonly HistoryEntry[] {
+  if (before?.uid === after.uid && before.state === after.state) return [];
+  const reason = after.timeline.at(-1)?.reason ?? "";
+  const host = after.host ?? before?.host;
+  return [
+    {
+      kind: "lifecycle",
+      action: "vm.state",
+      resource: `vms/${after.id}`,
+      resourceUid: after.uid,
+      timeMs: after.updateTimeMs,
+      project: after.spec.project,
+      ...(host === undefined ? {} : { host: `hosts/${host}` }),
+      ...(before === undefined ? {} : { from: before.state }),
+      to: after.state,
+      ...(reason === "" ? {} : { reason }),
+      ...(after.message === "" ? {} : { message: after.message }),
+    },
+  ];
+}
+
+export function hostMoves(before: HostRecord | undefined, after: HostRecord): readonly HistoryEntry[] {
+  const moves: HistoryEntry[] = [];
+  if (before?.uid !== after.uid || before.state !== after.state) {
+    const from = before === undefined ? {} : { from: before.state };
+    moves.push({ ...entryOf(after, "host.state"), ...from, to: after.state });
+  }
+  if (before === undefined || before.conditions === after.conditions) return moves;
+  for (const condition of after.conditions) {
+    const former = before.conditions.find(({ type }) => type === condition.type);
+    if (former === undefined || former.holds === condition.holds) continue;
+    moves.push({
+      ...entryOf(after, "host.condition"),
+      from: conditionWord(former),
+      to: conditionWord(condition),
+      reason: condition.reason,
+      ...(condition.message === "" ? {} : { message: condition.message }),
+    });
+  }
+  return moves;
+}
+
+function entryOf(host: HostRecord, action: string): HistoryEntry {
+  const resource = `hosts/${host.id}`;
+  return { kind: "lifecycle", action, resource, resourceUid: host.uid, timeMs: host.updateTimeMs, host: resource };
+}
+
+function conditionWord({ type, holds }: HostCondition): string {
+  return `${type}=${holds ? "true" : "false"}`;
+}
