@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { History, type HistoryEntry, type HistoryPage } from "../../../../server/pool/history.ts";
 
 function entry(timeMs: number, fields: Partial<HistoryEntry> = {}): HistoryEntry {
