@@ -72,6 +72,9 @@ export const waitStatesMax = 16;
 /** Each wait is a few hundred bytes; this many are a hundred MB. */
 export const waitsMax = 100_000;
 
+/** Nobody plans for more at once, and each place is looked for. */
+export const plannedVmsMax = 10_000;
+
 /** The bound of the local Parallels API. */
 export const execTimeoutMs = { default: 180_000, least: 1, most: 180_000 } as const;
 /** Who opens an ExecVm sends its first message at once. */

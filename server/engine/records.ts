@@ -3,6 +3,7 @@ import { assertNever } from "../../shared/assert.ts";
 import type { RecordChange } from "../pool/changes.ts";
 import type { HistoryPage } from "../pool/history.ts";
 import type { HostRecord } from "../pool/host.ts";
+import type { LifetimesRecord } from "../pool/lifetimes.ts";
 import { Pool } from "../pool/pool.ts";
 import type { CatalogRecord, RequestRecord, TemplateRecord } from "../pool/template.ts";
 import type { VmRecord } from "../pool/vm.ts";
@@ -15,6 +16,7 @@ export const vmKind = defineRecordKind<VmRecord>("vm", []);
 const templateKind = defineRecordKind<TemplateRecord>("template", []);
 const catalogKind = defineRecordKind<CatalogRecord>("catalog", []);
 const historyKind = defineRecordKind<HistoryPage>("history", []);
+const lifetimesKind = defineRecordKind<LifetimesRecord>("lifetimes", []);
 const requestKind = defineRecordKind<RequestRecord>("request", []);
 
 /** The batch that makes the changes durable. */
@@ -43,6 +45,7 @@ export function decodePool(contents: StoreContents): { readonly pool: Pool; read
     if (entry.kind === "host") pool.putHost(entry.record);
     else if (entry.kind === "template") pool.putTemplate(entry.record);
     else if (entry.kind === "catalog") pool.putCatalog(entry.record);
+    else if (entry.kind === "lifetimes") pool.putLifetimes(entry.record);
     else continue;
     noteTime(entry.record.updateTimeMs);
   }
@@ -77,6 +80,8 @@ function encodeAfter(change: RecordChange): string | undefined {
       return change.after && encodeRecord(requestKind, change.after);
     case "history":
       return change.after && encodeRecord(historyKind, change.after);
+    case "lifetimes":
+      return change.after && encodeRecord(lifetimesKind, change.after);
     default:
       return assertNever(change, "record kind");
   }
@@ -89,6 +94,7 @@ type StoredRecord =
   | { readonly kind: "catalog"; readonly record: CatalogRecord }
   | { readonly kind: "request"; readonly record: RequestRecord }
   | { readonly kind: "history"; readonly id: string; readonly read: () => HistoryPage }
+  | { readonly kind: "lifetimes"; readonly record: LifetimesRecord }
   | { readonly kind: "meta"; readonly record: undefined };
 
 function decodeEntry(entry: StoreEntry): StoredRecord {
@@ -107,6 +113,8 @@ function decodeEntry(entry: StoreEntry): StoredRecord {
     case "history":
       // Much of what is stored, and rarely asked for: it is read when it is.
       return { kind, id, read: once(() => decodeRecord(historyKind, entry)) };
+    case "lifetimes":
+      return { kind, record: decodeRecord(lifetimesKind, entry) };
     case "meta":
       return { kind, record: undefined };
     default:

@@ -9,7 +9,9 @@ import { type HostVerdict, type PlacementExplanation, verdictsMax } from "./expl
 import { candidateOf, refusalOn, refusingFilter } from "./filters.ts";
 import { isBetter, type RankedHost } from "./place.ts";
 import { countRefusals, type RefusalCounts } from "./refusal-counts.ts";
+import { countFitting } from "./room.ts";
 import { type ScoredVm, scoreOf, scoreTerms } from "./scores.ts";
+import { competingAhead, estimateWait, type WaitEstimate } from "./wait-estimate.ts";
 
 export function explainVm(view: PoolView, vm: VmRecord, nowMs: number): PlacementExplanation {
   const verdicts = judge(view, vm, shapeOf(vm));
@@ -22,23 +24,40 @@ export function explainVm(view: PoolView, vm: VmRecord, nowMs: number): Placemen
     return { ...answer, summary, queuePosition, ...(vm.host === undefined ? {} : { host: vm.host }) };
   }
   const place = `${ordinal(queuePosition)} of ${answer.queueLength} in the queue`;
-  const summary = `waiting ${describeSpan(nowMs - vm.createTimeMs)}, ${place}: ${reasonToWait(view, vm, { counts, nowMs })}`;
-  return { ...answer, summary, queuePosition, ...bestHost(verdicts) };
+  const reason = reasonToWait(view, vm, { counts, nowMs });
+  const shape = shapeOf(vm);
+  const ahead = competingAhead(view, shape, queuePosition);
+  const estimate = estimateWait(view, { shape, template: vm.spec.template, ahead, nowMs });
+  const summary = `waiting ${describeSpan(nowMs - vm.createTimeMs)}, ${place}: ${reason}${describeEstimate(estimate)}`;
+  return { ...answer, summary, queuePosition, ...bestHost(verdicts), ...(estimate === undefined ? {} : { estimate }) };
 }
 
-/** @param image what the spec resolves to. */
-export function planVm(view: PoolView, spec: VmSpec, image: VmImage): PlacementExplanation {
+export interface Plan {
+  readonly spec: VmSpec;
+  /** What the spec resolves to. */
+  readonly image: VmImage;
+  /** How many such VMs, at least 1. */
+  readonly count: number;
+  readonly nowMs: number;
+}
+
+/** What would happen to VMs that do not exist, were they asked for now. */
+export function planVm(view: PoolView, { spec, image, count, nowMs }: Plan): PlacementExplanation {
   const resources = resolveResources(spec, image);
   const vm = { spec, image, resources };
-  const verdicts = judge(view, vm, shapeOf(vm));
-  const counts = countRefusals(view, shapeOf(vm));
+  const shape = shapeOf(vm);
+  const verdicts = judge(view, vm, shape);
+  const counts = countRefusals(view, shape);
   const best = bestHost(verdicts);
-  const summary =
-    best.host === undefined
-      ? `it would wait: ${describeRefusals(view, counts)}`
-      : `it would be placed on hosts/${best.host} now`;
+  const fitNow = countFitting(view, shape, count);
+  // The last of them waits the longest. Places that are free now are among those that come.
+  const before = competingAhead(view, shape, view.waiting.size + 1);
+  const ahead = before + count - 1;
+  const estimate = fitNow === count ? undefined : estimateWait(view, { shape, template: spec.template, ahead, nowMs });
   return {
-    summary,
+    summary: describePlan({ count, fitNow, host: best.host, refusals: describeRefusals(view, counts), estimate }),
+    fitNow,
+    ...(estimate === undefined ? {} : { estimate }),
     refusalCounts: counts.byFilter,
     verdicts,
     queuePosition: 0,
@@ -102,6 +121,39 @@ function judge(view: PoolView, vm: ScoredVm, shape: Shape): readonly HostVerdict
     if (refusal !== undefined) verdicts.push({ host: id, fits: false, ...refusal });
   }
   return verdicts;
+}
+
+interface PlanOutcome {
+  readonly count: number;
+  readonly fitNow: number;
+  readonly host: HostId | undefined;
+  readonly refusals: string;
+  readonly estimate: WaitEstimate | undefined;
+}
+
+/** Such as "8 of 12 would be placed now, 4 would wait, probably about 6 min (…): 9 hosts have no free macOS slot". */
+function describePlan({ count, fitNow, host, refusals, estimate }: PlanOutcome): string {
+  const waiting = count - fitNow;
+  if (count === 1) {
+    if (host !== undefined) return `it would be placed on hosts/${host} now`;
+    return `it would wait: ${refusals}${describeEstimate(estimate)}`;
+  }
+  if (waiting === 0) return `all ${count} would be placed now`;
+  const others =
+    fitNow === 0 ? `all ${count} would wait` : `${fitNow} of ${count} would be placed now, ${waiting} would wait`;
+  // Where some fit, what refuses the others is what these will have taken.
+  return `${others}${fitNow === 0 ? `: ${refusals}` : ""}${describeEstimate(estimate)}`;
+}
+
+/** What is appended to a reason to wait. */
+function describeEstimate(estimate: WaitEstimate | undefined): string {
+  if (estimate === undefined) return "";
+  const { waitMs, longMs, observed, certainty } = estimate;
+  const span = describeSpan(waitMs);
+  const long = describeSpan(longMs);
+  const range = long === span ? "" : `, ${long} at worst`;
+  const basis = observed === 0 ? "judged by leases alone" : `judged by ${observed} such VMs`;
+  return `; probably about ${span} more${range} (${basis}, certainty ${certainty})`;
 }
 
 function describeRefusals(view: PoolView, counts: RefusalCounts): string {

@@ -1,5 +1,6 @@
 /** What placement tells about a VM: where it stands or would stand, and why, host by host. */
 import type { HostId } from "../../shared/ids.ts";
+import type { WaitEstimate } from "./wait-estimate.ts";
 
 export interface PlacementExplanation {
   /** The whole of it in one sentence. */
@@ -13,6 +14,10 @@ export interface PlacementExplanation {
   /** From 1; 0 if it does not wait. */
   readonly queuePosition: number;
   readonly queueLength: number;
+  /** Of a VM that waits or would: how long it will probably wait from now on; absent: that cannot be told. */
+  readonly estimate?: WaitEstimate;
+  /** Of a plan: how many of the VMs asked for would be placed now. */
+  readonly fitNow?: number;
 }
 
 export interface RefusalCount {

@@ -1,6 +1,7 @@
 /** Changes of records, as they become durable together. */
 import type { HistoryPage } from "./history.ts";
 import type { HostRecord } from "./host.ts";
+import type { LifetimesRecord } from "./lifetimes.ts";
 import type { CatalogRecord, RequestRecord, TemplateRecord } from "./template.ts";
 import type { VmRecord } from "./vm.ts";
 
@@ -17,7 +18,8 @@ export type RecordChange =
   | ChangeOf<"template", TemplateRecord>
   | ChangeOf<"catalog", CatalogRecord>
   | ChangeOf<"request", RequestRecord>
-  | ChangeOf<"history", HistoryPage>;
+  | ChangeOf<"history", HistoryPage>
+  | ChangeOf<"lifetimes", LifetimesRecord>;
 
 export interface ChangeOf<Kind extends string, R> {
   readonly kind: Kind;

@@ -12,6 +12,7 @@ import { hostMoves, vmMoves } from "./history-moves.ts";
 import type { HostContact, HostRecord } from "./host.ts";
 import { pendingExpiry } from "./lease.ts";
 import { HostLedger, isBeingMade } from "./ledger.ts";
+import { endedStayMs, type LifetimesRecord, observeLifetime } from "./lifetimes.ts";
 import { historyEntriesMax, historyRetentionMs, requestRetentionMs } from "./limits.ts";
 import { nextRemovalMs } from "./orphan.ts";
 import { shapeOf } from "./shape.ts";
@@ -27,6 +28,7 @@ export class Pool implements PoolView {
   readonly templates = new Map<TemplateId, TemplateRecord>();
   readonly catalogs = new Map<CatalogId, CatalogRecord>();
   readonly requests = new Map<string, RequestRecord>();
+  readonly lifetimes = new Map<TemplateId, LifetimesRecord>();
 
   readonly history = new History();
   readonly queue = new WaitingQueue();
@@ -143,6 +145,7 @@ export class Pool implements PoolView {
     this.vms.set(after.id, after);
     this.note({ kind: "vm", id: after.id, before, after });
     this.indexVm(before, after);
+    this.observeStay(before, after);
   }
 
   removeVm(id: VmId): void {
@@ -192,6 +195,10 @@ export class Pool implements PoolView {
     const before = required(this.templates.get(id), "template to remove");
     this.templates.delete(id);
     this.note({ kind: "template", id, before, after: undefined });
+    const lifetimes = this.lifetimes.get(id);
+    if (lifetimes === undefined) return;
+    this.lifetimes.delete(id);
+    this.note({ kind: "lifetimes", id, before: lifetimes, after: undefined });
   }
 
   putCatalog(after: CatalogRecord): void {
@@ -204,6 +211,12 @@ export class Pool implements PoolView {
     const before = required(this.catalogs.get(id), "catalog to remove");
     this.catalogs.delete(id);
     this.note({ kind: "catalog", id, before, after: undefined });
+  }
+
+  putLifetimes(after: LifetimesRecord): void {
+    const before = this.lifetimes.get(after.id);
+    this.lifetimes.set(after.id, after);
+    this.note({ kind: "lifetimes", id: after.id, before, after });
   }
 
   putRequest(after: RequestRecord): void {
@@ -275,6 +288,14 @@ export class Pool implements PoolView {
     this.dirtyVms.add(id);
     const dueMs = vmDueMs(after);
     if (dueMs !== undefined) this.deadlines.schedule(`vm/${id}`, dueMs);
+  }
+
+  /** VMs that were adopted are of no template, and those of one that is gone are not remembered. */
+  private observeStay(before: VmRecord | undefined, after: VmRecord): void {
+    const spanMs = endedStayMs(before, after);
+    const { template: id } = after.spec;
+    if (spanMs === undefined || !this.templates.has(id)) return;
+    this.putLifetimes(observeLifetime(this.lifetimes.get(id), { id, spanMs, timeMs: after.updateTimeMs }));
   }
 
   private count(vm: VmRecord | undefined, sign: 1 | -1): void {

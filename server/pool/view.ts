@@ -3,6 +3,7 @@ import type { CatalogId, HostId, TemplateId, Uid, VmId } from "../../shared/ids.
 import type { HistoryView } from "./history.ts";
 import type { HostContact, HostRecord } from "./host.ts";
 import type { HostLedger } from "./ledger.ts";
+import type { LifetimesRecord } from "./lifetimes.ts";
 import type { CatalogRecord, RequestRecord, TemplateRecord } from "./template.ts";
 import type { VmRecord, VmState } from "./vm.ts";
 
@@ -14,6 +15,8 @@ export interface PoolView {
   readonly templates: ReadonlyMap<TemplateId, TemplateRecord>;
   readonly catalogs: ReadonlyMap<CatalogId, CatalogRecord>;
   readonly requests: ReadonlyMap<string, RequestRecord>;
+  /** How long VMs of each template stay, as far as it was observed. */
+  readonly lifetimes: ReadonlyMap<TemplateId, LifetimesRecord>;
   /** What happened, as far as it is kept. */
   readonly history: HistoryView;
   /** What is known of the host since this server started; absent if it was never heard. */

@@ -12,7 +12,16 @@ import { StoreError } from "./store.ts";
 export const layoutVersion = 1;
 
 /** Every kind of record that this version writes. */
-export const recordKindNames = ["catalog", "history", "host", "meta", "request", "template", "vm"] as const;
+export const recordKindNames = [
+  "catalog",
+  "history",
+  "host",
+  "lifetimes",
+  "meta",
+  "request",
+  "template",
+  "vm",
+] as const;
 
 export type RecordKindName = (typeof recordKindNames)[number];
 

@@ -1,11 +1,15 @@
 /** What placement tells of a VM, as clients see it. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type {
-  HostVerdictSchema,
-  PlacementExplanationSchema,
+import {
+  type HostVerdictSchema,
+  type PlacementExplanationSchema,
+  WaitEstimate_Certainty,
+  type WaitEstimateSchema,
 } from "../../../shared/gen/es/meridian/v1/vm_service_pb.ts";
 import type { HostVerdict, PlacementExplanation } from "../../placement/explanation.ts";
+import type { WaitEstimate } from "../../placement/wait-estimate.ts";
 import { nameOf } from "../resource-name.ts";
+import { toDuration } from "./time.ts";
 
 export function toExplanation(explanation: PlacementExplanation): MessageInitShape<typeof PlacementExplanationSchema> {
   const { summary, host, queuePosition, queueLength } = explanation;
@@ -16,6 +20,23 @@ export function toExplanation(explanation: PlacementExplanation): MessageInitSha
     verdicts: explanation.verdicts.map(toVerdict),
     queuePosition,
     queueLength,
+    fitNow: explanation.fitNow ?? 0,
+    ...(explanation.estimate === undefined ? {} : { estimate: toEstimate(explanation.estimate) }),
+  };
+}
+
+const certainties = {
+  low: WaitEstimate_Certainty.LOW,
+  medium: WaitEstimate_Certainty.MEDIUM,
+  high: WaitEstimate_Certainty.HIGH,
+} as const;
+
+function toEstimate(estimate: WaitEstimate): MessageInitShape<typeof WaitEstimateSchema> {
+  return {
+    wait: toDuration(estimate.waitMs),
+    waitAtWorst: toDuration(estimate.longMs),
+    observedVms: estimate.observed,
+    certainty: certainties[estimate.certainty],
   };
 }
 

@@ -6,6 +6,7 @@ import type {
   CloneVmRequest,
   CreateVmRequest,
   PlacementExplanationSchema,
+  PlanVmRequest,
 } from "../../../shared/gen/es/meridian/v1/vm_service_pb.ts";
 import type { VmId } from "../../../shared/ids.ts";
 import { asVmId } from "../../../shared/ids.ts";
@@ -17,6 +18,7 @@ import type { ApiContext } from "../context.ts";
 import { toExplanation } from "../convert/explanation.ts";
 import { readVmSpec, readVmSpecParts, type VmSpecParts } from "../convert/vm-spec.ts";
 import { FieldChecks } from "../field-checks.ts";
+import { plannedVmsMax } from "../limits.ts";
 import { readRequestId, requestKeyOf } from "../request-key.ts";
 import { vmKind } from "../resource-kind.ts";
 import { chosenId, idOfName } from "../resource-name.ts";
@@ -43,13 +45,16 @@ export async function cloneVm(context: ApiContext, request: CloneVmRequest): Pro
 
 export function planNewVm(
   context: ApiContext,
-  spec: VmSpecMessage | undefined,
+  request: PlanVmRequest,
 ): Promise<MessageInitShape<typeof PlacementExplanationSchema>> {
-  const wanted = readNewSpec("spec", spec);
+  const spec = readNewSpec("spec", request.spec);
+  const count = request.count === 0 ? 1 : request.count;
+  if (count > plannedVmsMax) throw fieldInvalid("count", `must be from 1 to ${plannedVmsMax}`);
   return context.engine.read((view) => {
-    const { host } = wanted.placement;
+    const { host } = spec.placement;
     if (host !== undefined && !view.hosts.has(host)) throw notFound(`hosts/${host}`);
-    return toExplanation(planVm(view, wanted, resolveImage(view, wanted)));
+    const plan = { spec, image: resolveImage(view, spec), count, nowMs: context.engine.nowMs() };
+    return toExplanation(planVm(view, plan));
   });
 }
 

@@ -64,7 +64,7 @@ export function vmService(context: ApiContext): ServiceBinding {
       });
       return { explanation };
     },
-    planVm: async (request) => ({ explanation: await planNewVm(context, request.spec) }),
+    planVm: async (request) => ({ explanation: await planNewVm(context, request) }),
     execVm: (requests, call) => execVm(context, requests, call),
   });
 }

@@ -156,9 +156,10 @@ export class PoolDriver {
   }
 
   /** Where a VM would be placed now. */
-  plan(fields: VmSpecFields = {}): PlacementExplanation {
+  plan(fields: VmSpecFields = {}, count = 1): PlacementExplanation {
     const spec = vmSpec(fields);
-    return planVm(this.view(), spec, resolveImage(this.view(), spec));
+    const nowMs = this.engine.nowMs();
+    return planVm(this.view(), { spec, image: resolveImage(this.view(), spec), count, nowMs });
   }
 
   vm(name: string): VmRecord {

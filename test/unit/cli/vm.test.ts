@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { stripVTControlCharacters } from "node:util";
 import { LabelExpression_Operator, WatchEventType } from "../../../shared/gen/es/meridian/v1/types_pb.ts";
 import { VmStatus_State } from "../../../shared/gen/es/meridian/v1/vm_pb.ts";
-import type {
-  CreateVmRequest,
-  ExecVmRequest,
-  WaitVmRequest,
+import {
+  type CreateVmRequest,
+  type ExecVmRequest,
+  WaitEstimate_Certainty,
+  type WaitVmRequest,
 } from "../../../shared/gen/es/meridian/v1/vm_service_pb.ts";
 import { runAgainst } from "../../support/cli/meridian.ts";
 import { sampleVm } from "../../support/cli/samples.ts";
@@ -418,6 +419,28 @@ describe("other verbs of meridian vm", () => {
     assert.match(out, /Place in the queue +2 of 5/);
     assert.match(out, /mac-1 +yes +1\.50 +template present 1\.50/);
     assert.match(out, /mac-2 +no +- +8 GiB are missing/);
+  });
+
+  it("plan asks for as many as wanted, and shows the probable wait", async () => {
+    const counts: number[] = [];
+    const script: Script = {
+      vms: {
+        planVm: ({ count }) => {
+          counts.push(count);
+          const estimate = {
+            wait: { seconds: 360n },
+            waitAtWorst: { seconds: 900n },
+            observedVms: 120,
+            certainty: WaitEstimate_Certainty.HIGH,
+          };
+          return { explanation: { summary: "8 of 12 would be placed now, 4 would wait", estimate, fitNow: 8 } };
+        },
+      },
+    };
+    const { out } = await runAgainst(script, ["vm", "plan", "--template", "t", "--count", "12"]);
+    assert.deepEqual(counts, [12]);
+    assert.match(out, /^8 of 12 would be placed now/m);
+    assert.match(out, /Probable wait +6m, 15m at worst \(of 120 such VMs; certainty high\)/);
   });
 
   it("get shows the failure and how long each state lasted", async () => {

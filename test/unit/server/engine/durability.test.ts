@@ -121,7 +121,7 @@ describe("durability", () => {
     for (const [index, batch] of pool.batches.entries()) {
       assert.equal(batch.revision, index + 1);
       for (const { kind, after } of batch.changes) {
-        if (kind !== "request" && after !== undefined) assert.equal(after.revision, batch.revision);
+        if (after !== undefined && "revision" in after) assert.equal(after.revision, batch.revision, kind);
       }
     }
     assert.equal(pool.disk.contents().revision, pool.batches.length);

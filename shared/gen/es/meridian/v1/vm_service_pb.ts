@@ -2,21 +2,21 @@
 // @generated from file meridian/v1/vm_service.proto (package meridian.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Duration, FieldMask } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_field_mask } from "@bufbuild/protobuf/wkt";
 import type { WatchEventType } from "./types_pb.ts";
 import { file_meridian_v1_types } from "./types_pb.ts";
 import type { Vm, VmSpec, VmStatus_State } from "./vm_pb.ts";
 import { file_meridian_v1_vm } from "./vm_pb.ts";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file meridian/v1/vm_service.proto.
  */
 export const file_meridian_v1_vm_service: GenFile = /*@__PURE__*/
-  fileDesc("ChxtZXJpZGlhbi92MS92bV9zZXJ2aWNlLnByb3RvEgttZXJpZGlhbi52MSJRCg9DcmVhdGVWbVJlcXVlc3QSGwoCdm0YASABKAsyDy5tZXJpZGlhbi52MS5WbRINCgV2bV9pZBgCIAEoCRISCgpyZXF1ZXN0X2lkGAMgASgJIi8KEENyZWF0ZVZtUmVzcG9uc2USGwoCdm0YASABKAsyDy5tZXJpZGlhbi52MS5WbSIcCgxHZXRWbVJlcXVlc3QSDAoEbmFtZRgBIAEoCSIsCg1HZXRWbVJlc3BvbnNlEhsKAnZtGAEgASgLMg8ubWVyaWRpYW4udjEuVm0iWQoOTGlzdFZtc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSDgoGZmlsdGVyGAMgASgJEhAKCG9yZGVyX2J5GAQgASgJIloKD0xpc3RWbXNSZXNwb25zZRIcCgN2bXMYASADKAsyDy5tZXJpZGlhbi52MS5WbRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSEAoIcmV2aXNpb24YAyABKAMiOAoPV2F0Y2hWbXNSZXF1ZXN0Eg4KBmZpbHRlchgBIAEoCRIVCg1mcm9tX3JldmlzaW9uGAIgASgDImwKEFdhdGNoVm1zUmVzcG9uc2USKQoEdHlwZRgBIAEoDjIbLm1lcmlkaWFuLnYxLldhdGNoRXZlbnRUeXBlEhsKAnZtGAIgASgLMg8ubWVyaWRpYW4udjEuVm0SEAoIcmV2aXNpb24YAyABKAMiXwoPVXBkYXRlVm1SZXF1ZXN0EhsKAnZtGAEgASgLMg8ubWVyaWRpYW4udjEuVm0SLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrIi8KEFVwZGF0ZVZtUmVzcG9uc2USGwoCdm0YASABKAsyDy5tZXJpZGlhbi52MS5WbSJ2Cg1XYWl0Vm1SZXF1ZXN0EgwKBG5hbWUYASABKAkSKwoGc3RhdGVzGAIgAygOMhsubWVyaWRpYW4udjEuVm1TdGF0dXMuU3RhdGUSKgoHdGltZW91dBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiItCg5XYWl0Vm1SZXNwb25zZRIbCgJ2bRgBIAEoCzIPLm1lcmlkaWFuLnYxLlZtIiwKDlN0YXJ0Vm1SZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCSIuCg9TdGFydFZtUmVzcG9uc2USGwoCdm0YASABKAsyDy5tZXJpZGlhbi52MS5WbSI6Cg1TdG9wVm1SZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCRINCgVmb3JjZRgDIAEoCCItCg5TdG9wVm1SZXNwb25zZRIbCgJ2bRgBIAEoCzIPLm1lcmlkaWFuLnYxLlZtIi4KEFN1c3BlbmRWbVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIjAKEVN1c3BlbmRWbVJlc3BvbnNlEhsKAnZtGAEgASgLMg8ubWVyaWRpYW4udjEuVm0iLQoPUmVzdW1lVm1SZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCSIvChBSZXN1bWVWbVJlc3BvbnNlEhsKAnZtGAEgASgLMg8ubWVyaWRpYW4udjEuVm0iLAoOUGF1c2VWbVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIi4KD1BhdXNlVm1SZXNwb25zZRIbCgJ2bRgBIAEoCzIPLm1lcmlkaWFuLnYxLlZtIi4KEFJlc3RhcnRWbVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIjAKEVJlc3RhcnRWbVJlc3BvbnNlEhsKAnZtGAEgASgLMg8ubWVyaWRpYW4udjEuVm0iLAoOUmVzZXRWbVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIi4KD1Jlc2V0Vm1SZXNwb25zZRIbCgJ2bRgBIAEoCzIPLm1lcmlkaWFuLnYxLlZtIksKD0RlbGV0ZVZtUmVxdWVzdBIMCgRuYW1lGAEgASgJEgwKBGV0YWcYAiABKAkSEgoFZm9yY2UYAyABKAhIAIgBAUIICgZfZm9yY2UiLwoQRGVsZXRlVm1SZXNwb25zZRIbCgJ2bRgBIAEoCzIPLm1lcmlkaWFuLnYxLlZtImQKDkNsb25lVm1SZXF1ZXN0EgwKBG5hbWUYASABKAkSIQoEc3BlYxgCIAEoCzITLm1lcmlkaWFuLnYxLlZtU3BlYxINCgV2bV9pZBgDIAEoCRISCgpyZXF1ZXN0X2lkGAQgASgJIi4KD0Nsb25lVm1SZXNwb25zZRIbCgJ2bRgBIAEoCzIPLm1lcmlkaWFuLnYxLlZtIlEKDlJlbmV3Vm1SZXF1ZXN0EgwKBG5hbWUYASABKAkSMQoObGVhc2VfZHVyYXRpb24YAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iLgoPUmVuZXdWbVJlc3BvbnNlEhsKAnZtGAEgASgLMg8ubWVyaWRpYW4udjEuVm0idQoOQWRvcHRWbVJlcXVlc3QSDAoEaG9zdBgBIAEoCRIPCgdob3N0X3ZtGAIgASgJEiEKBHNwZWMYAyABKAsyEy5tZXJpZGlhbi52MS5WbVNwZWMSDQoFdm1faWQYBCABKAkSEgoKcmVxdWVzdF9pZBgFIAEoCSIuCg9BZG9wdFZtUmVzcG9uc2USGwoCdm0YASABKAsyDy5tZXJpZGlhbi52MS5WbSIgChBFeHBsYWluVm1SZXF1ZXN0EgwKBG5hbWUYASABKAkiSwoRRXhwbGFpblZtUmVzcG9uc2USNgoLZXhwbGFuYXRpb24YASABKAsyIS5tZXJpZGlhbi52MS5QbGFjZW1lbnRFeHBsYW5hdGlvbiIyCg1QbGFuVm1SZXF1ZXN0EiEKBHNwZWMYASABKAsyEy5tZXJpZGlhbi52MS5WbVNwZWMiSAoOUGxhblZtUmVzcG9uc2USNgoLZXhwbGFuYXRpb24YASABKAsyIS5tZXJpZGlhbi52MS5QbGFjZW1lbnRFeHBsYW5hdGlvbiLLAQoUUGxhY2VtZW50RXhwbGFuYXRpb24SDwoHc3VtbWFyeRgBIAEoCRIMCgRob3N0GAIgASgJEjoKDnJlZnVzYWxfY291bnRzGAMgAygLMiIubWVyaWRpYW4udjEuUGxhY2VtZW50UmVmdXNhbENvdW50EioKCHZlcmRpY3RzGAQgAygLMhgubWVyaWRpYW4udjEuSG9zdFZlcmRpY3QSFgoOcXVldWVfcG9zaXRpb24YBSABKA0SFAoMcXVldWVfbGVuZ3RoGAYgASgNIkcKFVBsYWNlbWVudFJlZnVzYWxDb3VudBIOCgZmaWx0ZXIYASABKAkSDQoFaG9zdHMYAiABKA0SDwoHbWVzc2FnZRgDIAEoCSKAAQoLSG9zdFZlcmRpY3QSDAoEaG9zdBgBIAEoCRIMCgRmaXRzGAIgASgIEg4KBmZpbHRlchgDIAEoCRIPCgdtZXNzYWdlGAQgASgJEg0KBXNjb3JlGAUgASgBEiUKBXRlcm1zGAYgAygLMhYubWVyaWRpYW4udjEuU2NvcmVUZXJtIjgKCVNjb3JlVGVybRIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgBEg4KBndlaWdodBgDIAEoASJDCg1FeGVjVm1SZXF1ZXN0EicKBXN0YXJ0GAEgASgLMhYubWVyaWRpYW4udjEuRXhlY1N0YXJ0SABCCQoHcGF5bG9hZCKwAQoJRXhlY1N0YXJ0EgwKBG5hbWUYASABKAkSDwoHY29tbWFuZBgCIAMoCRIsCgNlbnYYAyADKAsyHy5tZXJpZGlhbi52MS5FeGVjU3RhcnQuRW52RW50cnkSKgoHdGltZW91dBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhoqCghFbnZFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBImYKDkV4ZWNWbVJlc3BvbnNlEhAKBnN0ZG91dBgBIAEoDEgAEhAKBnN0ZGVychgCIAEoDEgAEiUKBGV4aXQYAyABKAsyFS5tZXJpZGlhbi52MS5FeGVjRXhpdEgAQgkKB3BheWxvYWQiHQoIRXhlY0V4aXQSEQoJZXhpdF9jb2RlGAEgASgFMpgLCglWbVNlcnZpY2USRwoIQ3JlYXRlVm0SHC5tZXJpZGlhbi52MS5DcmVhdGVWbVJlcXVlc3QaHS5tZXJpZGlhbi52MS5DcmVhdGVWbVJlc3BvbnNlEj4KBUdldFZtEhkubWVyaWRpYW4udjEuR2V0Vm1SZXF1ZXN0GhoubWVyaWRpYW4udjEuR2V0Vm1SZXNwb25zZRJECgdMaXN0Vm1zEhsubWVyaWRpYW4udjEuTGlzdFZtc1JlcXVlc3QaHC5tZXJpZGlhbi52MS5MaXN0Vm1zUmVzcG9uc2USSQoIV2F0Y2hWbXMSHC5tZXJpZGlhbi52MS5XYXRjaFZtc1JlcXVlc3QaHS5tZXJpZGlhbi52MS5XYXRjaFZtc1Jlc3BvbnNlMAESQQoGV2FpdFZtEhoubWVyaWRpYW4udjEuV2FpdFZtUmVxdWVzdBobLm1lcmlkaWFuLnYxLldhaXRWbVJlc3BvbnNlEkcKCFVwZGF0ZVZtEhwubWVyaWRpYW4udjEuVXBkYXRlVm1SZXF1ZXN0Gh0ubWVyaWRpYW4udjEuVXBkYXRlVm1SZXNwb25zZRJECgdTdGFydFZtEhsubWVyaWRpYW4udjEuU3RhcnRWbVJlcXVlc3QaHC5tZXJpZGlhbi52MS5TdGFydFZtUmVzcG9uc2USQQoGU3RvcFZtEhoubWVyaWRpYW4udjEuU3RvcFZtUmVxdWVzdBobLm1lcmlkaWFuLnYxLlN0b3BWbVJlc3BvbnNlEkoKCVN1c3BlbmRWbRIdLm1lcmlkaWFuLnYxLlN1c3BlbmRWbVJlcXVlc3QaHi5tZXJpZGlhbi52MS5TdXNwZW5kVm1SZXNwb25zZRJHCghSZXN1bWVWbRIcLm1lcmlkaWFuLnYxLlJlc3VtZVZtUmVxdWVzdBodLm1lcmlkaWFuLnYxLlJlc3VtZVZtUmVzcG9uc2USRAoHUGF1c2VWbRIbLm1lcmlkaWFuLnYxLlBhdXNlVm1SZXF1ZXN0GhwubWVyaWRpYW4udjEuUGF1c2VWbVJlc3BvbnNlEkoKCVJlc3RhcnRWbRIdLm1lcmlkaWFuLnYxLlJlc3RhcnRWbVJlcXVlc3QaHi5tZXJpZGlhbi52MS5SZXN0YXJ0Vm1SZXNwb25zZRJECgdSZXNldFZtEhsubWVyaWRpYW4udjEuUmVzZXRWbVJlcXVlc3QaHC5tZXJpZGlhbi52MS5SZXNldFZtUmVzcG9uc2USRwoIRGVsZXRlVm0SHC5tZXJpZGlhbi52MS5EZWxldGVWbVJlcXVlc3QaHS5tZXJpZGlhbi52MS5EZWxldGVWbVJlc3BvbnNlEkQKB0Nsb25lVm0SGy5tZXJpZGlhbi52MS5DbG9uZVZtUmVxdWVzdBocLm1lcmlkaWFuLnYxLkNsb25lVm1SZXNwb25zZRJECgdSZW5ld1ZtEhsubWVyaWRpYW4udjEuUmVuZXdWbVJlcXVlc3QaHC5tZXJpZGlhbi52MS5SZW5ld1ZtUmVzcG9uc2USRAoHQWRvcHRWbRIbLm1lcmlkaWFuLnYxLkFkb3B0Vm1SZXF1ZXN0GhwubWVyaWRpYW4udjEuQWRvcHRWbVJlc3BvbnNlEkoKCUV4cGxhaW5WbRIdLm1lcmlkaWFuLnYxLkV4cGxhaW5WbVJlcXVlc3QaHi5tZXJpZGlhbi52MS5FeHBsYWluVm1SZXNwb25zZRJBCgZQbGFuVm0SGi5tZXJpZGlhbi52MS5QbGFuVm1SZXF1ZXN0GhsubWVyaWRpYW4udjEuUGxhblZtUmVzcG9uc2USRQoGRXhlY1ZtEhoubWVyaWRpYW4udjEuRXhlY1ZtUmVxdWVzdBobLm1lcmlkaWFuLnYxLkV4ZWNWbVJlc3BvbnNlKAEwAWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_meridian_v1_types, file_meridian_v1_vm]);
+  fileDesc("ChxtZXJpZGlhbi92MS92bV9zZXJ2aWNlLnByb3RvEgttZXJpZGlhbi52MSJRCg9DcmVhdGVWbVJlcXVlc3QSGwoCdm0YASABKAsyDy5tZXJpZGlhbi52MS5WbRINCgV2bV9pZBgCIAEoCRISCgpyZXF1ZXN0X2lkGAMgASgJIi8KEENyZWF0ZVZtUmVzcG9uc2USGwoCdm0YASABKAsyDy5tZXJpZGlhbi52MS5WbSIcCgxHZXRWbVJlcXVlc3QSDAoEbmFtZRgBIAEoCSIsCg1HZXRWbVJlc3BvbnNlEhsKAnZtGAEgASgLMg8ubWVyaWRpYW4udjEuVm0iWQoOTGlzdFZtc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSDgoGZmlsdGVyGAMgASgJEhAKCG9yZGVyX2J5GAQgASgJIloKD0xpc3RWbXNSZXNwb25zZRIcCgN2bXMYASADKAsyDy5tZXJpZGlhbi52MS5WbRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSEAoIcmV2aXNpb24YAyABKAMiOAoPV2F0Y2hWbXNSZXF1ZXN0Eg4KBmZpbHRlchgBIAEoCRIVCg1mcm9tX3JldmlzaW9uGAIgASgDImwKEFdhdGNoVm1zUmVzcG9uc2USKQoEdHlwZRgBIAEoDjIbLm1lcmlkaWFuLnYxLldhdGNoRXZlbnRUeXBlEhsKAnZtGAIgASgLMg8ubWVyaWRpYW4udjEuVm0SEAoIcmV2aXNpb24YAyABKAMiXwoPVXBkYXRlVm1SZXF1ZXN0EhsKAnZtGAEgASgLMg8ubWVyaWRpYW4udjEuVm0SLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrIi8KEFVwZGF0ZVZtUmVzcG9uc2USGwoCdm0YASABKAsyDy5tZXJpZGlhbi52MS5WbSJ2Cg1XYWl0Vm1SZXF1ZXN0EgwKBG5hbWUYASABKAkSKwoGc3RhdGVzGAIgAygOMhsubWVyaWRpYW4udjEuVm1TdGF0dXMuU3RhdGUSKgoHdGltZW91dBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiItCg5XYWl0Vm1SZXNwb25zZRIbCgJ2bRgBIAEoCzIPLm1lcmlkaWFuLnYxLlZtIiwKDlN0YXJ0Vm1SZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCSIuCg9TdGFydFZtUmVzcG9uc2USGwoCdm0YASABKAsyDy5tZXJpZGlhbi52MS5WbSI6Cg1TdG9wVm1SZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCRINCgVmb3JjZRgDIAEoCCItCg5TdG9wVm1SZXNwb25zZRIbCgJ2bRgBIAEoCzIPLm1lcmlkaWFuLnYxLlZtIi4KEFN1c3BlbmRWbVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIjAKEVN1c3BlbmRWbVJlc3BvbnNlEhsKAnZtGAEgASgLMg8ubWVyaWRpYW4udjEuVm0iLQoPUmVzdW1lVm1SZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCSIvChBSZXN1bWVWbVJlc3BvbnNlEhsKAnZtGAEgASgLMg8ubWVyaWRpYW4udjEuVm0iLAoOUGF1c2VWbVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIi4KD1BhdXNlVm1SZXNwb25zZRIbCgJ2bRgBIAEoCzIPLm1lcmlkaWFuLnYxLlZtIi4KEFJlc3RhcnRWbVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIjAKEVJlc3RhcnRWbVJlc3BvbnNlEhsKAnZtGAEgASgLMg8ubWVyaWRpYW4udjEuVm0iLAoOUmVzZXRWbVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIi4KD1Jlc2V0Vm1SZXNwb25zZRIbCgJ2bRgBIAEoCzIPLm1lcmlkaWFuLnYxLlZtIksKD0RlbGV0ZVZtUmVxdWVzdBIMCgRuYW1lGAEgASgJEgwKBGV0YWcYAiABKAkSEgoFZm9yY2UYAyABKAhIAIgBAUIICgZfZm9yY2UiLwoQRGVsZXRlVm1SZXNwb25zZRIbCgJ2bRgBIAEoCzIPLm1lcmlkaWFuLnYxLlZtImQKDkNsb25lVm1SZXF1ZXN0EgwKBG5hbWUYASABKAkSIQoEc3BlYxgCIAEoCzITLm1lcmlkaWFuLnYxLlZtU3BlYxINCgV2bV9pZBgDIAEoCRISCgpyZXF1ZXN0X2lkGAQgASgJIi4KD0Nsb25lVm1SZXNwb25zZRIbCgJ2bRgBIAEoCzIPLm1lcmlkaWFuLnYxLlZtIlEKDlJlbmV3Vm1SZXF1ZXN0EgwKBG5hbWUYASABKAkSMQoObGVhc2VfZHVyYXRpb24YAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iLgoPUmVuZXdWbVJlc3BvbnNlEhsKAnZtGAEgASgLMg8ubWVyaWRpYW4udjEuVm0idQoOQWRvcHRWbVJlcXVlc3QSDAoEaG9zdBgBIAEoCRIPCgdob3N0X3ZtGAIgASgJEiEKBHNwZWMYAyABKAsyEy5tZXJpZGlhbi52MS5WbVNwZWMSDQoFdm1faWQYBCABKAkSEgoKcmVxdWVzdF9pZBgFIAEoCSIuCg9BZG9wdFZtUmVzcG9uc2USGwoCdm0YASABKAsyDy5tZXJpZGlhbi52MS5WbSIgChBFeHBsYWluVm1SZXF1ZXN0EgwKBG5hbWUYASABKAkiSwoRRXhwbGFpblZtUmVzcG9uc2USNgoLZXhwbGFuYXRpb24YASABKAsyIS5tZXJpZGlhbi52MS5QbGFjZW1lbnRFeHBsYW5hdGlvbiJBCg1QbGFuVm1SZXF1ZXN0EiEKBHNwZWMYASABKAsyEy5tZXJpZGlhbi52MS5WbVNwZWMSDQoFY291bnQYAiABKA0iSAoOUGxhblZtUmVzcG9uc2USNgoLZXhwbGFuYXRpb24YASABKAsyIS5tZXJpZGlhbi52MS5QbGFjZW1lbnRFeHBsYW5hdGlvbiKJAgoUUGxhY2VtZW50RXhwbGFuYXRpb24SDwoHc3VtbWFyeRgBIAEoCRIMCgRob3N0GAIgASgJEjoKDnJlZnVzYWxfY291bnRzGAMgAygLMiIubWVyaWRpYW4udjEuUGxhY2VtZW50UmVmdXNhbENvdW50EioKCHZlcmRpY3RzGAQgAygLMhgubWVyaWRpYW4udjEuSG9zdFZlcmRpY3QSFgoOcXVldWVfcG9zaXRpb24YBSABKA0SFAoMcXVldWVfbGVuZ3RoGAYgASgNEisKCGVzdGltYXRlGAcgASgLMhkubWVyaWRpYW4udjEuV2FpdEVzdGltYXRlEg8KB2ZpdF9ub3cYCCABKA0inAIKDFdhaXRFc3RpbWF0ZRInCgR3YWl0GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKDXdhaXRfYXRfd29yc3QYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFAoMb2JzZXJ2ZWRfdm1zGAMgASgNEjYKCWNlcnRhaW50eRgEIAEoDjIjLm1lcmlkaWFuLnYxLldhaXRFc3RpbWF0ZS5DZXJ0YWludHkiYwoJQ2VydGFpbnR5EhkKFUNFUlRBSU5UWV9VTlNQRUNJRklFRBAAEhEKDUNFUlRBSU5UWV9MT1cQARIUChBDRVJUQUlOVFlfTUVESVVNEAISEgoOQ0VSVEFJTlRZX0hJR0gQAyJHChVQbGFjZW1lbnRSZWZ1c2FsQ291bnQSDgoGZmlsdGVyGAEgASgJEg0KBWhvc3RzGAIgASgNEg8KB21lc3NhZ2UYAyABKAkigAEKC0hvc3RWZXJkaWN0EgwKBGhvc3QYASABKAkSDAoEZml0cxgCIAEoCBIOCgZmaWx0ZXIYAyABKAkSDwoHbWVzc2FnZRgEIAEoCRINCgVzY29yZRgFIAEoARIlCgV0ZXJtcxgGIAMoCzIWLm1lcmlkaWFuLnYxLlNjb3JlVGVybSI4CglTY29yZVRlcm0SDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoARIOCgZ3ZWlnaHQYAyABKAEiQwoNRXhlY1ZtUmVxdWVzdBInCgVzdGFydBgBIAEoCzIWLm1lcmlkaWFuLnYxLkV4ZWNTdGFydEgAQgkKB3BheWxvYWQisAEKCUV4ZWNTdGFydBIMCgRuYW1lGAEgASgJEg8KB2NvbW1hbmQYAiADKAkSLAoDZW52GAMgAygLMh8ubWVyaWRpYW4udjEuRXhlY1N0YXJ0LkVudkVudHJ5EioKB3RpbWVvdXQYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24aKgoIRW52RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJmCg5FeGVjVm1SZXNwb25zZRIQCgZzdGRvdXQYASABKAxIABIQCgZzdGRlcnIYAiABKAxIABIlCgRleGl0GAMgASgLMhUubWVyaWRpYW4udjEuRXhlY0V4aXRIAEIJCgdwYXlsb2FkIh0KCEV4ZWNFeGl0EhEKCWV4aXRfY29kZRgBIAEoBTKYCwoJVm1TZXJ2aWNlEkcKCENyZWF0ZVZtEhwubWVyaWRpYW4udjEuQ3JlYXRlVm1SZXF1ZXN0Gh0ubWVyaWRpYW4udjEuQ3JlYXRlVm1SZXNwb25zZRI+CgVHZXRWbRIZLm1lcmlkaWFuLnYxLkdldFZtUmVxdWVzdBoaLm1lcmlkaWFuLnYxLkdldFZtUmVzcG9uc2USRAoHTGlzdFZtcxIbLm1lcmlkaWFuLnYxLkxpc3RWbXNSZXF1ZXN0GhwubWVyaWRpYW4udjEuTGlzdFZtc1Jlc3BvbnNlEkkKCFdhdGNoVm1zEhwubWVyaWRpYW4udjEuV2F0Y2hWbXNSZXF1ZXN0Gh0ubWVyaWRpYW4udjEuV2F0Y2hWbXNSZXNwb25zZTABEkEKBldhaXRWbRIaLm1lcmlkaWFuLnYxLldhaXRWbVJlcXVlc3QaGy5tZXJpZGlhbi52MS5XYWl0Vm1SZXNwb25zZRJHCghVcGRhdGVWbRIcLm1lcmlkaWFuLnYxLlVwZGF0ZVZtUmVxdWVzdBodLm1lcmlkaWFuLnYxLlVwZGF0ZVZtUmVzcG9uc2USRAoHU3RhcnRWbRIbLm1lcmlkaWFuLnYxLlN0YXJ0Vm1SZXF1ZXN0GhwubWVyaWRpYW4udjEuU3RhcnRWbVJlc3BvbnNlEkEKBlN0b3BWbRIaLm1lcmlkaWFuLnYxLlN0b3BWbVJlcXVlc3QaGy5tZXJpZGlhbi52MS5TdG9wVm1SZXNwb25zZRJKCglTdXNwZW5kVm0SHS5tZXJpZGlhbi52MS5TdXNwZW5kVm1SZXF1ZXN0Gh4ubWVyaWRpYW4udjEuU3VzcGVuZFZtUmVzcG9uc2USRwoIUmVzdW1lVm0SHC5tZXJpZGlhbi52MS5SZXN1bWVWbVJlcXVlc3QaHS5tZXJpZGlhbi52MS5SZXN1bWVWbVJlc3BvbnNlEkQKB1BhdXNlVm0SGy5tZXJpZGlhbi52MS5QYXVzZVZtUmVxdWVzdBocLm1lcmlkaWFuLnYxLlBhdXNlVm1SZXNwb25zZRJKCglSZXN0YXJ0Vm0SHS5tZXJpZGlhbi52MS5SZXN0YXJ0Vm1SZXF1ZXN0Gh4ubWVyaWRpYW4udjEuUmVzdGFydFZtUmVzcG9uc2USRAoHUmVzZXRWbRIbLm1lcmlkaWFuLnYxLlJlc2V0Vm1SZXF1ZXN0GhwubWVyaWRpYW4udjEuUmVzZXRWbVJlc3BvbnNlEkcKCERlbGV0ZVZtEhwubWVyaWRpYW4udjEuRGVsZXRlVm1SZXF1ZXN0Gh0ubWVyaWRpYW4udjEuRGVsZXRlVm1SZXNwb25zZRJECgdDbG9uZVZtEhsubWVyaWRpYW4udjEuQ2xvbmVWbVJlcXVlc3QaHC5tZXJpZGlhbi52MS5DbG9uZVZtUmVzcG9uc2USRAoHUmVuZXdWbRIbLm1lcmlkaWFuLnYxLlJlbmV3Vm1SZXF1ZXN0GhwubWVyaWRpYW4udjEuUmVuZXdWbVJlc3BvbnNlEkQKB0Fkb3B0Vm0SGy5tZXJpZGlhbi52MS5BZG9wdFZtUmVxdWVzdBocLm1lcmlkaWFuLnYxLkFkb3B0Vm1SZXNwb25zZRJKCglFeHBsYWluVm0SHS5tZXJpZGlhbi52MS5FeHBsYWluVm1SZXF1ZXN0Gh4ubWVyaWRpYW4udjEuRXhwbGFpblZtUmVzcG9uc2USQQoGUGxhblZtEhoubWVyaWRpYW4udjEuUGxhblZtUmVxdWVzdBobLm1lcmlkaWFuLnYxLlBsYW5WbVJlc3BvbnNlEkUKBkV4ZWNWbRIaLm1lcmlkaWFuLnYxLkV4ZWNWbVJlcXVlc3QaGy5tZXJpZGlhbi52MS5FeGVjVm1SZXNwb25zZSgBMAFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_meridian_v1_types, file_meridian_v1_vm]);
 
 /**
  * Asks for a new Vm.
@@ -1007,6 +1007,13 @@ export type PlanVmRequest = Message<"meridian.v1.PlanVmRequest"> & {
    * @generated from field: meridian.v1.VmSpec spec = 1;
    */
   spec?: VmSpec | undefined;
+
+  /**
+   * How many such VMs, from 1 to 10000. Default 1.
+   *
+   * @generated from field: uint32 count = 2;
+   */
+  count: number;
 };
 
 /**
@@ -1084,6 +1091,21 @@ export type PlacementExplanation = Message<"meridian.v1.PlacementExplanation"> &
    * @generated from field: uint32 queue_length = 6;
    */
   queueLength: number;
+
+  /**
+   * Of a VM that waits, or the last one of a plan that would: how long it will probably wait. Absent: that cannot be told,
+   * since no VM of the template has ended yet, or no host could ever take it.
+   *
+   * @generated from field: meridian.v1.WaitEstimate estimate = 7;
+   */
+  estimate?: WaitEstimate | undefined;
+
+  /**
+   * Of a plan: how many of the VMs would be placed now.
+   *
+   * @generated from field: uint32 fit_now = 8;
+   */
+  fitNow: number;
 };
 
 /**
@@ -1092,6 +1114,96 @@ export type PlacementExplanation = Message<"meridian.v1.PlacementExplanation"> &
  */
 export const PlacementExplanationSchema: GenMessage<PlacementExplanation> = /*@__PURE__*/
   messageDesc(file_meridian_v1_vm_service, 38);
+
+/**
+ * How long a VM will probably wait from now on, judged by how long such VMs were observed to stay.
+ *
+ * @generated from message meridian.v1.WaitEstimate
+ */
+export type WaitEstimate = Message<"meridian.v1.WaitEstimate"> & {
+  /**
+   * As likely less as more.
+   *
+   * @generated from field: google.protobuf.Duration wait = 1;
+   */
+  wait?: Duration | undefined;
+
+  /**
+   * It is more than this only one time in ten.
+   *
+   * @generated from field: google.protobuf.Duration wait_at_worst = 2;
+   */
+  waitAtWorst?: Duration | undefined;
+
+  /**
+   * How many VMs of the template were observed.
+   *
+   * @generated from field: uint32 observed_vms = 3;
+   */
+  observedVms: number;
+
+  /**
+   * How far it can be relied on.
+   *
+   * @generated from field: meridian.v1.WaitEstimate.Certainty certainty = 4;
+   */
+  certainty: WaitEstimate_Certainty;
+};
+
+/**
+ * Describes the message meridian.v1.WaitEstimate.
+ * Use `create(WaitEstimateSchema)` to create a new message.
+ */
+export const WaitEstimateSchema: GenMessage<WaitEstimate> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_vm_service, 39);
+
+/**
+ * Says how far the estimate can be relied on.
+ *
+ * @generated from enum meridian.v1.WaitEstimate.Certainty
+ */
+export const WaitEstimate_Certainty = {
+  /**
+   * Not stated.
+   *
+   * @generated from enum value: CERTAINTY_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Fewer than ten VMs were observed.
+   *
+   * @generated from enum value: CERTAINTY_LOW = 1;
+   */
+  LOW: 1,
+
+  /**
+   * Some were observed, or their lives differed much.
+   *
+   * @generated from enum value: CERTAINTY_MEDIUM = 2;
+   */
+  MEDIUM: 2,
+
+  /**
+   * Many were observed, and were alike.
+   *
+   * @generated from enum value: CERTAINTY_HIGH = 3;
+   */
+  HIGH: 3,
+} as const;
+
+/**
+ * Says how far the estimate can be relied on.
+ *
+ * @generated from enum meridian.v1.WaitEstimate.Certainty
+ */
+export type WaitEstimate_Certainty = (typeof WaitEstimate_Certainty)[keyof typeof WaitEstimate_Certainty] | UnknownEnum;
+
+/**
+ * Describes the enum meridian.v1.WaitEstimate.Certainty.
+ */
+export const WaitEstimate_CertaintySchema: GenEnum<WaitEstimate_Certainty> = /*@__PURE__*/
+  enumDesc(file_meridian_v1_vm_service, 39, 0);
 
 /**
  * How many hosts refuse a VM for a reason.
@@ -1126,7 +1238,7 @@ export type PlacementRefusalCount = Message<"meridian.v1.PlacementRefusalCount">
  * Use `create(PlacementRefusalCountSchema)` to create a new message.
  */
 export const PlacementRefusalCountSchema: GenMessage<PlacementRefusalCount> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 39);
+  messageDesc(file_meridian_v1_vm_service, 40);
 
 /**
  * What placement says about one host.
@@ -1182,7 +1294,7 @@ export type HostVerdict = Message<"meridian.v1.HostVerdict"> & {
  * Use `create(HostVerdictSchema)` to create a new message.
  */
 export const HostVerdictSchema: GenMessage<HostVerdict> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 40);
+  messageDesc(file_meridian_v1_vm_service, 41);
 
 /**
  * One part of a score.
@@ -1217,7 +1329,7 @@ export type ScoreTerm = Message<"meridian.v1.ScoreTerm"> & {
  * Use `create(ScoreTermSchema)` to create a new message.
  */
 export const ScoreTermSchema: GenMessage<ScoreTerm> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 41);
+  messageDesc(file_meridian_v1_vm_service, 42);
 
 /**
  * A message of the one who wants a command run.
@@ -1246,7 +1358,7 @@ export type ExecVmRequest = Message<"meridian.v1.ExecVmRequest"> & {
  * Use `create(ExecVmRequestSchema)` to create a new message.
  */
 export const ExecVmRequestSchema: GenMessage<ExecVmRequest> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 42);
+  messageDesc(file_meridian_v1_vm_service, 43);
 
 /**
  * What to run.
@@ -1288,7 +1400,7 @@ export type ExecStart = Message<"meridian.v1.ExecStart"> & {
  * Use `create(ExecStartSchema)` to create a new message.
  */
 export const ExecStartSchema: GenMessage<ExecStart> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 43);
+  messageDesc(file_meridian_v1_vm_service, 44);
 
 /**
  * A message about a command that runs.
@@ -1333,7 +1445,7 @@ export type ExecVmResponse = Message<"meridian.v1.ExecVmResponse"> & {
  * Use `create(ExecVmResponseSchema)` to create a new message.
  */
 export const ExecVmResponseSchema: GenMessage<ExecVmResponse> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 44);
+  messageDesc(file_meridian_v1_vm_service, 45);
 
 /**
  * How a command ended.
@@ -1354,7 +1466,7 @@ export type ExecExit = Message<"meridian.v1.ExecExit"> & {
  * Use `create(ExecExitSchema)` to create a new message.
  */
 export const ExecExitSchema: GenMessage<ExecExit> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 45);
+  messageDesc(file_meridian_v1_vm_service, 46);
 
 /**
  * Makes, watches, changes and removes VMs. Long work is the VM's own state: a call returns once the wish is stored, and

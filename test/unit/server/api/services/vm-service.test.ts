@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Code } from "@connectrpc/connect";
 import { GuestOs } from "../../../../../shared/gen/es/meridian/v1/types_pb.ts";
 import { VmPlacement_Strategy, VmSpec_Wanted, VmStatus_State } from "../../../../../shared/gen/es/meridian/v1/vm_pb.ts";
-import { VmService } from "../../../../../shared/gen/es/meridian/v1/vm_service_pb.ts";
+import { VmService, WaitEstimate_Certainty } from "../../../../../shared/gen/es/meridian/v1/vm_service_pb.ts";
 import { goldenVm, hostVm, wholeInventory } from "../../../../support/pool/hosts.ts";
 import { hold } from "../../../../support/pool/scripted-host.ts";
 import { fronts, refused, ServedApi } from "../../../../support/server/served-api.ts";
@@ -109,6 +109,18 @@ describe("VmService", () => {
     assert.equal(explanation?.host, "hosts/mac-1");
     assert.equal(explanation.verdicts[0]?.fits, true);
     assert.deepEqual((await vms().listVms({})).vms, []);
+  });
+
+  it("plans many at once, and says how long the last of them would probably wait", async () => {
+    await api.driver.addHost("mac-1");
+    const lease = { seconds: 1800n, nanos: 0 };
+    const spec = { template, resources: { cpuCount: 12 }, leaseDuration: lease };
+    await vms().createVm({ vmId: "a", vm: { spec } });
+    const { explanation } = await vms().planVm({ spec: { template, resources: { cpuCount: 4 } }, count: 2 });
+    assert.equal(explanation?.fitNow, 0);
+    assert.equal(explanation.estimate?.wait?.seconds, 1800n);
+    assert.equal(explanation.estimate.certainty, WaitEstimate_Certainty.LOW);
+    await refused(vms().planVm({ spec: { template }, count: 10_001 }), "FIELD_INVALID");
   });
 
   it("stops, starts, suspends, resumes, pauses, restarts, resets and deletes", async () => {
