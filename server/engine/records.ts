@@ -19,6 +19,15 @@ const historyKind = defineRecordKind<HistoryPage>("history", []);
 const lifetimesKind = defineRecordKind<LifetimesRecord>("lifetimes", []);
 const requestKind = defineRecordKind<RequestRecord>("request", []);
 
+/** All of them, by name. */
+export const recordKinds = {
+  host: hostKind,
+  vm: vmKind,
+  template: templateKind,
+  catalog: catalogKind,
+  request: requestKind,
+};
+
 /** The batch that makes the changes durable. */
 export function encodeBatch(revision: number, changes: readonly RecordChange[]): StoreBatch {
   const puts: StoreEntry[] = [];

@@ -9,8 +9,14 @@ import type { Store, StoreBatch, StoreContents, StoreEntry, StoreSnapshot } from
 
 /** What survives the process: give the same one to the next `MemoryStore` to see what a restart would find. */
 export class MemoryDisk {
-  #revision = 0;
-  readonly #records = new Map<string, string>();
+  #revision: number;
+  readonly #records: Map<string, string>;
+
+  /** @param contents what is on it at first. Default: nothing. */
+  constructor(contents: StoreContents = { revision: 0, entries: [] }) {
+    this.#revision = contents.revision;
+    this.#records = new Map(contents.entries.map(({ key, value }) => [key, value]));
+  }
 
   /** Everything durable at this moment, sorted by key. */
   contents(): StoreContents {

@@ -1,0 +1,120 @@
+/**
+ * The shapes of all records that are stored, held to their types by the compiler. Whoever changes a record changes its shape
+ * here; `test/unit/server/engine/older-data.test.ts` then says what else is due. `docs/storage.md` has the rules.
+ */
+import type { HostRecord } from "../../../server/pool/host.ts";
+import type { CatalogRecord, RequestRecord, TemplateRecord } from "../../../server/pool/template.ts";
+import type { Shape, ShapeOf } from "./record-shape.ts";
+import { architectureShape, guestOsShape, readinessShape, resourcesShape, vmShape } from "./vm-shape.ts";
+
+const hostShape: ShapeOf<HostRecord> = {
+  id: "string",
+  uid: "string",
+  spec: {
+    schedulable: "boolean",
+    "drain?": {
+      "deadlineMs?": "number",
+      reason: "string",
+      then: { words: { "stay-cordoned": 1, uncordon: 1 } },
+    },
+    labels: { map: "string" },
+    reserved: resourcesShape,
+    limits: {
+      macosSlots: "number",
+      parallelCreates: "number",
+      cpuOvercommit: "number",
+      memoryOvercommit: "number",
+      diskOvercommit: "number",
+    },
+  },
+  generation: "number",
+  createTimeMs: "number",
+  updateTimeMs: "number",
+  revision: "number",
+  state: { words: { ENROLLED: 1, READY: 1, DISCONNECTED: 1, LOST: 1 } },
+  stateSinceMs: "number",
+  epoch: "number",
+  "facts?": {
+    hardwareId: "string",
+    architecture: architectureShape,
+    chip: "string",
+    macosVersion: "string",
+    parallelsVersion: "string",
+    serviceVersion: "string",
+    licence: "string",
+    agentVersion: "string",
+    total: resourcesShape,
+    reserved: resourcesShape,
+    address: "string",
+  },
+  agentLabels: { map: "string" },
+  conditions: [{ type: "string", holds: "boolean", reason: "string", message: "string", sinceMs: "number" }],
+  images: [{ catalogId: "string", version: "string", architecture: "string", sizeMib: "number" }],
+  foreignVms: [
+    {
+      id: "string",
+      name: "string",
+      state: "string",
+      os: "string",
+      resources: resourcesShape,
+      ipAddresses: ["string"],
+      isMacos: "boolean",
+      uptimeSeconds: "number",
+    },
+  ],
+  "orphans?": [{ id: "string", name: "string", removeAtMs: "number", "commandId?": "string", retryCount: "number" }],
+  "removalCount?": "number",
+};
+
+const templateShape: ShapeOf<TemplateRecord> = {
+  id: "string",
+  uid: "string",
+  spec: {
+    source: {
+      kinds: {
+        catalog: { catalog: "string", catalogId: "string", version: "string" },
+        "host-vm": { vmName: "string" },
+      },
+    },
+    guestOs: guestOsShape,
+    architecture: architectureShape,
+    resources: resourcesShape,
+    readiness: readinessShape,
+    description: "string",
+    labels: { map: "string" },
+  },
+  generation: "number",
+  createTimeMs: "number",
+  updateTimeMs: "number",
+  revision: "number",
+};
+
+const catalogShape: ShapeOf<CatalogRecord> = {
+  id: "string",
+  uid: "string",
+  spec: {
+    url: "string",
+    "credentials?": { username: "string", password: "string", apiKey: "string" },
+    description: "string",
+  },
+  generation: "number",
+  createTimeMs: "number",
+  updateTimeMs: "number",
+  revision: "number",
+};
+
+const requestShape: ShapeOf<RequestRecord> = {
+  id: "string",
+  fingerprint: "string",
+  resourceId: "string",
+  resourceUid: "string",
+  createTimeMs: "number",
+};
+
+export const recordShapes = {
+  host: hostShape,
+  vm: vmShape,
+  template: templateShape,
+  catalog: catalogShape,
+  request: requestShape,
+} satisfies Readonly<Record<string, Shape>>;
