@@ -25,7 +25,7 @@ export function applyVmAdopt(pool: Pool, event: VmAdopt, timeMs: number): VmReco
   const rest = restOf(host, hostVm);
   if (existing !== undefined) pool.removeVm(existing.id);
   const foreignVms = host.foreignVms.filter(({ id }) => id !== hostVm.id);
-  const orphans = orphansAmong(pool, foreignVms, { known: host.orphans ?? [], timeMs });
+  const orphans = orphansAmong(pool, foreignVms, { known: host.orphans, timeMs });
   pool.putHost({ ...host, foreignVms, orphans, updateTimeMs: timeMs, revision: pool.nextRevision });
   const adopted = adoptedRecord(pool, event, { host, hostVm, rest, timeMs });
   pool.putVm(adopted);
@@ -48,7 +48,7 @@ function adoptable(pool: Pool, host: HostRecord, idOrName: string): HostVm {
   if (pool.contact(host.id)?.isConnected !== true) {
     throw notNow(host, idOrName, "cannot be taken while its host does not talk to the server");
   }
-  const orphan = host.orphans?.find(({ id }) => id === hostVm.id);
+  const orphan = host.orphans.find(({ id }) => id === hostVm.id);
   if (orphan?.commandId !== undefined) throw notNow(host, idOrName, "is being removed");
   for (const { id, spec } of pool.templates.values()) {
     if (spec.source.kind === "host-vm" && spec.source.vmName === hostVm.name) {

@@ -138,7 +138,7 @@ function inventoried(pool: Pool, id: HostId, inventory: HostInventoried["invento
   const images = inventory.images ?? host.images;
   const isSame = isSameForeign(host.foreignVms, foreignVms) && isSameImages(host.images, images);
   if (isSame) return host;
-  const orphans = orphansAmong(pool, foreignVms, { known: host.orphans ?? [], timeMs });
+  const orphans = orphansAmong(pool, foreignVms, { known: host.orphans, timeMs });
   return putHost(pool, host, timeMs, { foreignVms, images, orphans });
 }
 
@@ -167,6 +167,8 @@ function enrolled(pool: Pool, event: HostConnected, timeMs: number): HostRecord 
     conditions: [],
     images: [],
     foreignVms: [],
+    orphans: [],
+    removalCount: 0,
   };
 }
 

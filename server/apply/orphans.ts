@@ -11,9 +11,9 @@ import type { VmRecord } from "../pool/vm.ts";
 /** Gives the removal of an orphan to its host. False: there is nothing to remove any more, or it is under way. */
 export function applyOrphanRemove(pool: Pool, event: OrphanRemove, timeMs: number): boolean {
   const host = pool.hosts.get(event.host);
-  const orphan = host?.orphans?.find(({ id }) => id === event.hostVmId);
+  const orphan = host?.orphans.find(({ id }) => id === event.hostVmId);
   if (host === undefined || orphan === undefined || orphan.commandId !== undefined) return false;
-  const removalCount = (host.removalCount ?? 0) + 1;
+  const removalCount = host.removalCount + 1;
   const commandId = removalIdOf(host, removalCount);
   putHost(pool, host, timeMs, { removalCount, orphans: withOrphan(host, { ...orphan, commandId }) });
   return true;
@@ -22,12 +22,12 @@ export function applyOrphanRemove(pool: Pool, event: OrphanRemove, timeMs: numbe
 /** Applies a report of a removal; false if it is of none that is under way. */
 export function applyRemovalReport(pool: Pool, id: HostId, report: CommandReport, timeMs: number): boolean {
   const host = pool.hosts.get(id);
-  const orphan = host?.orphans?.find(({ commandId }) => commandId === report.commandId);
+  const orphan = host?.orphans.find(({ commandId }) => commandId === report.commandId);
   if (host === undefined || orphan === undefined) return false;
   if (report.state === "SUCCEEDED") {
     putHost(pool, host, timeMs, {
       foreignVms: host.foreignVms.filter((vm) => vm.id !== orphan.id),
-      orphans: (host.orphans ?? []).filter((other) => other.id !== orphan.id),
+      orphans: host.orphans.filter((other) => other.id !== orphan.id),
     });
   } else if (report.state === "FAILED" || report.state === "REFUSED") {
     const removeAtMs = timeMs + retryDelayMs(orphan.retryCount);
@@ -56,7 +56,7 @@ export function leaveBehind(pool: Pool, { host: id, sight, resources, image }: V
   };
   const foreignVms = [...host.foreignVms, left].sort(byName);
   const orphan: Orphan = { id: sight.id, name: sight.name, removeAtMs: timeMs, retryCount: 0 };
-  const known = [...(host.orphans ?? []), orphan];
+  const known = [...host.orphans, orphan];
   putHost(pool, host, timeMs, { foreignVms, orphans: orphansAmong(pool, foreignVms, { known, timeMs }) });
 }
 
@@ -66,7 +66,7 @@ export function byName(a: HostVm, b: HostVm): number {
 }
 
 function withOrphan(host: HostRecord, orphan: Orphan): readonly Orphan[] {
-  return (host.orphans ?? []).map((other) => (other.id === orphan.id ? orphan : other));
+  return host.orphans.map((other) => (other.id === orphan.id ? orphan : other));
 }
 
 function putHost(pool: Pool, host: HostRecord, timeMs: number, fields: Partial<HostRecord>): void {

@@ -10,8 +10,9 @@ import type { VmRecord } from "../pool/vm.ts";
 import { parseRecordKey, recordKey } from "../storage/key-layout.ts";
 import { decodeRecord, defineRecordKind, encodeRecord } from "../storage/record-format.ts";
 import type { StoreBatch, StoreContents, StoreEntry } from "../storage/store.ts";
+import { hostMigrations } from "./migrations.ts";
 
-export const hostKind = defineRecordKind<HostRecord>("host", []);
+export const hostKind = defineRecordKind<HostRecord>("host", hostMigrations);
 export const vmKind = defineRecordKind<VmRecord>("vm", []);
 const templateKind = defineRecordKind<TemplateRecord>("template", []);
 const catalogKind = defineRecordKind<CatalogRecord>("catalog", []);

@@ -12,7 +12,7 @@ export function renewRestoredEntry(entry: StoreEntry, step: number): StoreEntry 
   const { kind } = parseRecordKey(entry.key);
   if (kind === "host") {
     const host = decodeRecord(hostKind, entry);
-    const removalCount = (host.removalCount ?? 0) + step;
+    const removalCount = host.removalCount + step;
     return { key: entry.key, value: encodeRecord(hostKind, { ...host, epoch: host.epoch + step, removalCount }) };
   }
   if (kind !== "vm") return entry;

@@ -3,7 +3,7 @@ import type { OrphanRemove } from "../pool/events.ts";
 import type { HostRecord } from "../pool/host.ts";
 import { removalsPerHostMax } from "../pool/limits.ts";
 
-export function planRemovals({ id, orphans = [] }: HostRecord, nowMs: number): readonly OrphanRemove[] {
+export function planRemovals({ id, orphans }: HostRecord, nowMs: number): readonly OrphanRemove[] {
   const underWay = orphans.filter(({ commandId }) => commandId !== undefined).length;
   return orphans
     .filter(({ commandId, removeAtMs }) => commandId === undefined && removeAtMs <= nowMs)

@@ -101,10 +101,10 @@ export interface HostRecord {
   readonly images: readonly CachedImage[];
   /** VMs that Parallels Desktop shows and the pool does not own, by id, in the order of their names. */
   readonly foreignVms: readonly HostVm[];
-  /** Those of `foreignVms` that the pool removes; absent: none. */
-  readonly orphans?: readonly Orphan[];
+  /** Those of `foreignVms` that the pool removes. */
+  readonly orphans: readonly Orphan[];
   /** Counts removals; makes the ids of their commands. */
-  readonly removalCount?: number;
+  readonly removalCount: number;
 }
 
 /** What is known of a host since this server started; changes too often to be stored. */

@@ -42,7 +42,7 @@ export function orphansAmong(
 
 /** When the next of the host's orphans is to be removed; nothing if none is waiting for that. */
 export function nextRemovalMs(host: HostRecord): number | undefined {
-  const dueMs = (host.orphans ?? []).flatMap((orphan) => (orphan.commandId === undefined ? orphan.removeAtMs : []));
+  const dueMs = host.orphans.flatMap((orphan) => (orphan.commandId === undefined ? orphan.removeAtMs : []));
   return dueMs.length === 0 ? undefined : Math.min(...dueMs);
 }
 

@@ -75,7 +75,7 @@ export class Dispatch {
     if (before?.orphans === after?.orphans) return [];
     const session = this.findSession(after?.id);
     const orders = session === undefined ? [] : removalOrders(session, after);
-    const wanted = new Set(after?.orphans?.map(({ commandId }) => commandId));
+    const wanted = new Set(after?.orphans.map(({ commandId }) => commandId));
     for (const { commandId } of before?.orphans ?? []) {
       if (commandId !== undefined && !wanted.has(commandId)) this.withdraw(before?.id, commandId);
     }

@@ -139,7 +139,7 @@ function conditionsOf(view: PoolView, host: HostRecord): MessageInitShape<typeof
       }),
     );
   }
-  const { orphans = [] } = host;
+  const { orphans } = host;
   if (orphans.length > 0) {
     conditions.push(
       toCondition({

@@ -69,7 +69,7 @@ function checkHost(pool: Pool, host: HostRecord): void {
 }
 
 /** What carries our names and is not the pool's is on its way out, and nothing that is the pool's is. */
-function checkOrphans(pool: Pool, { id, foreignVms, orphans = [] }: HostRecord): void {
+function checkOrphans(pool: Pool, { id, foreignVms, orphans }: HostRecord): void {
   const owned = new Set([...pool.vmsOn(id)].map((vm) => pool.vms.get(vm)?.sight?.id));
   for (const vm of foreignVms) {
     assert.ok(!owned.has(vm.id), `${vm.name} on hosts/${id} is counted twice`);

@@ -191,7 +191,7 @@ export class PoolDriver {
   private sendRemovals(before: HostRecord | undefined, after: HostRecord | undefined): void {
     const host = after === undefined ? undefined : this.hosts.get(after.id);
     if (host?.isConnected !== true) return;
-    const sent = new Set(before?.orphans?.map(({ commandId }) => commandId));
+    const sent = new Set(before?.orphans.map(({ commandId }) => commandId));
     for (const { id, commandId } of after?.orphans ?? []) {
       if (commandId === undefined || sent.has(commandId)) continue;
       host.receiveRemoval(id, commandId).catch(() => undefined);

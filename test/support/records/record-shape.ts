@@ -25,12 +25,17 @@ type ShapeOfPresent<T> = [T] extends [boolean]
             ? ShapeOfUnion<T>
             : ShapeOfFields<T>;
 
-/** Ids are texts of any content, the branded ones too: a record with them as keys may have none. */
+/** Ids are texts of any content, the branded ones too: an object with them as its keys may be empty. */
 type ShapeOfText<T extends string> =
+  // oxlint-disable-next-line typescript/no-generated-empty-object-type -- the empty object is what is asked about
   Record<never, 1> extends Record<T, 1> ? "string" : { readonly words: { readonly [Word in T]: 1 } };
 
 type ShapeOfUnion<T> = T extends { readonly kind: string }
-  ? { readonly kinds: { readonly [Kind in KindOf<T>]: ShapeOfFields<Omit<Extract<T, { readonly kind: Kind }>, "kind">> } }
+  ? {
+      readonly kinds: {
+        readonly [Kind in KindOf<T>]: ShapeOfFields<Omit<Extract<T, { readonly kind: Kind }>, "kind">>;
+      };
+    }
   : never;
 
 type KindOf<T> = T extends { readonly kind: infer Kind extends string } ? Kind : never;
@@ -56,7 +61,8 @@ export function differences(shape: Shape, value: unknown, path: string): readonl
     return value.flatMap((element) => differences(shape[0], element, `${path}[]`));
   }
   const { words, map, kinds } = shape;
-  if (words !== undefined) return isWord(words, value) ? [] : [`${path} is none of its words: ${JSON.stringify(value)}`];
+  if (words !== undefined)
+    return isWord(words, value) ? [] : [`${path} is none of its words: ${JSON.stringify(value)}`];
   if (typeof value !== "object" || value === null || Array.isArray(value)) return [`${path} is no object`];
   const fields = new Map<string, unknown>(Object.entries(value));
   if (map !== undefined) {
@@ -77,7 +83,8 @@ export function valuesOf(shape: Shape): fc.Arbitrary<unknown> {
   if (isList(shape)) return fc.array(valuesOf(shape[0]), { maxLength: 2 });
   const { words, map, kinds } = shape;
   if (words !== undefined) return fc.constantFrom(...Object.keys(fieldsAt(words)));
-  if (map !== undefined) return fc.dictionary(fc.string(), valuesOf(shapeAt(map)), { maxKeys: 2, noNullPrototype: true });
+  if (map !== undefined)
+    return fc.dictionary(fc.string(), valuesOf(shapeAt(map)), { maxKeys: 2, noNullPrototype: true });
   if (kinds === undefined) return fieldValues(shape, {});
   return fc.oneof(...Object.entries(fieldsAt(kinds)).map(([kind, fields]) => fieldValues(fieldsAt(fields), { kind })));
 }

@@ -15,6 +15,7 @@ const hostShape: ShapeOf<HostRecord> = {
     "drain?": {
       "deadlineMs?": "number",
       reason: "string",
+      // oxlint-disable-next-line unicorn/no-thenable -- the name of the field in the record
       then: { words: { "stay-cordoned": 1, uncordon: 1 } },
     },
     labels: { map: "string" },
@@ -62,8 +63,8 @@ const hostShape: ShapeOf<HostRecord> = {
       uptimeSeconds: "number",
     },
   ],
-  "orphans?": [{ id: "string", name: "string", removeAtMs: "number", "commandId?": "string", retryCount: "number" }],
-  "removalCount?": "number",
+  orphans: [{ id: "string", name: "string", removeAtMs: "number", "commandId?": "string", retryCount: "number" }],
+  removalCount: "number",
 };
 
 const templateShape: ShapeOf<TemplateRecord> = {

@@ -154,5 +154,6 @@ async function makeDrainedHost(driver: PoolDriver): Promise<void> {
   await driver.addHost("mac-drained");
   await driver.create("drained", { ...sized(1), placement: { host: asHostId("mac-drained") } });
   const deadlineMs = driver.engine.nowMs() + 60 * minuteMs;
+  // oxlint-disable-next-line unicorn/no-thenable -- the name of the field in the record
   await driver.changeHost("mac-drained", { drain: { deadlineMs, reason: "new memory", then: "uncordon" } });
 }

@@ -1,6 +1,14 @@
 /** The shape of a VM's record; see `record-shape.ts`. */
 import type { LabelExpression } from "../../../server/pool/labels.ts";
-import type { Architecture, GuestOs, Readiness, Resources, Suspect, VmRecord, VmState } from "../../../server/pool/vm.ts";
+import type {
+  Architecture,
+  GuestOs,
+  Readiness,
+  Resources,
+  Suspect,
+  VmRecord,
+  VmState,
+} from "../../../server/pool/vm.ts";
 import type { ShapeOf } from "./record-shape.ts";
 
 export const resourcesShape: ShapeOf<Resources> = { cpuCount: "number", memoryMib: "number", diskMib: "number" };

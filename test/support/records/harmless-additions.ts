@@ -1,0 +1,7 @@
+/**
+ * What records can say since a release, in the version that they had in that release, by its path; and what a program of that
+ * release does without it, which must be harmless. It ignores fields that it does not know, keeps them in records that it
+ * changes, but drops them from a spec that a client changes; an unknown word is none of those that it knows. Whatever would do
+ * harm needs a new version of its kind of record instead (`server/engine/migrations.ts`, `docs/storage.md`).
+ */
+export const harmlessAdditions: Readonly<Record<string, string>> = {};
