@@ -26,8 +26,9 @@ export const recordKinds = {
   vm: vmKind,
   template: templateKind,
   catalog: catalogKind,
+  history: historyKind,
   request: requestKind,
-};
+} satisfies { readonly [Kind in RecordChange["kind"]]: object };
 
 /** The batch that makes the changes durable. */
 export function encodeBatch(revision: number, changes: readonly RecordChange[]): StoreBatch {

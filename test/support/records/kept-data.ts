@@ -10,6 +10,7 @@ import { encodeBatch, recordKinds } from "../../../server/engine/records.ts";
 import type { DurableBatch } from "../../../server/pool/changes.ts";
 import { encodeBackup } from "../../../server/storage/backup.ts";
 import { type LevelStore, openLevelStore } from "../../../server/storage/level-store.ts";
+import { required } from "../../../shared/assert.ts";
 import { asUid } from "../../../shared/ids.ts";
 import { FakeClock } from "../fake-clock.ts";
 import type { Shape } from "./record-shape.ts";
@@ -97,8 +98,10 @@ export async function writeKeptData(version: string): Promise<string> {
 export function presentShapes(): Readonly<Record<string, KeptShape>> {
   return Object.fromEntries(
     Object.entries(recordShapes).map(([name, shape]) => {
-      const kind = Object.values(recordKinds).find((candidate) => candidate.name === name);
-      if (kind === undefined) throw new Error(`the shape of ${name} is of no kind of record`);
+      const kind = required(
+        Object.values(recordKinds).find((candidate) => candidate.name === name),
+        `kind ${name}`,
+      );
       return [name, { version: kind.migrations.length + 1, shape }];
     }),
   );

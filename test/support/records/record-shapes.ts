@@ -2,6 +2,8 @@
  * The shapes of all records that are stored, held to their types by the compiler. Whoever changes a record changes its shape
  * here; `test/unit/server/engine/older-data.test.ts` then says what else is due. `docs/storage.md` has the rules.
  */
+import type { recordKinds } from "../../../server/engine/records.ts";
+import type { HistoryPage } from "../../../server/pool/history.ts";
 import type { HostRecord } from "../../../server/pool/host.ts";
 import type { CatalogRecord, RequestRecord, TemplateRecord } from "../../../server/pool/template.ts";
 import type { Shape, ShapeOf } from "./record-shape.ts";
@@ -35,6 +37,7 @@ const hostShape: ShapeOf<HostRecord> = {
   state: { words: { ENROLLED: 1, READY: 1, DISCONNECTED: 1, LOST: 1 } },
   stateSinceMs: "number",
   epoch: "number",
+  "dial?": { series: "string", run: "number", dial: "number" },
   "facts?": {
     hardwareId: "string",
     architecture: architectureShape,
@@ -112,10 +115,34 @@ const requestShape: ShapeOf<RequestRecord> = {
   createTimeMs: "number",
 };
 
-export const recordShapes = {
+const historyShape: ShapeOf<HistoryPage> = {
+  id: "string",
+  revision: "number",
+  entries: [
+    {
+      kind: { words: { lifecycle: 1, audit: 1 } },
+      action: "string",
+      resource: "string",
+      "resourceUid?": "string",
+      timeMs: "number",
+      "project?": "string",
+      "host?": "string",
+      "from?": "string",
+      "to?": "string",
+      "reason?": "string",
+      "message?": "string",
+      "caller?": { principal: "string", authentication: "string", address: "string" },
+      "code?": "string",
+      "fields?": ["string"],
+    },
+  ],
+};
+
+export const recordShapes: { readonly [Kind in keyof typeof recordKinds]: Shape } = {
   host: hostShape,
   vm: vmShape,
   template: templateShape,
   catalog: catalogShape,
+  history: historyShape,
   request: requestShape,
-} satisfies Readonly<Record<string, Shape>>;
+};

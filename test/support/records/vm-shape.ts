@@ -125,6 +125,7 @@ export const vmShape: ShapeOf<VmRecord> = {
   "pendingAction?": { words: { restart: 1, reset: 1 } },
   force: "boolean",
   "sight?": { id: "string", name: "string", state: "string", ipAddresses: ["string"] },
+  "mayHaveRemains?": "boolean",
   "progress?": { step: "string", percent: "number", etaMs: "number", message: "string" },
   "failure?": { reason: "string", message: "string", suspect: suspectShape, "host?": "string", timeMs: "number" },
   retryCount: "number",
