@@ -28,6 +28,7 @@ export const recordKinds = {
   catalog: catalogKind,
   history: historyKind,
   request: requestKind,
+  lifetimes: lifetimesKind,
 } satisfies { readonly [Kind in RecordChange["kind"]]: object };
 
 /** The batch that makes the changes durable. */

@@ -5,6 +5,7 @@
 import type { recordKinds } from "../../../server/engine/records.ts";
 import type { HistoryPage } from "../../../server/pool/history.ts";
 import type { HostRecord } from "../../../server/pool/host.ts";
+import type { LifetimesRecord } from "../../../server/pool/lifetimes.ts";
 import type { CatalogRecord, RequestRecord, TemplateRecord } from "../../../server/pool/template.ts";
 import type { Shape, ShapeOf } from "./record-shape.ts";
 import { architectureShape, guestOsShape, readinessShape, resourcesShape, vmShape } from "./vm-shape.ts";
@@ -138,6 +139,13 @@ const historyShape: ShapeOf<HistoryPage> = {
   ],
 };
 
+const lifetimesShape: ShapeOf<LifetimesRecord> = {
+  id: "string",
+  counts: { map: "number" },
+  total: "number",
+  updateTimeMs: "number",
+};
+
 export const recordShapes: { readonly [Kind in keyof typeof recordKinds]: Shape } = {
   host: hostShape,
   vm: vmShape,
@@ -145,4 +153,5 @@ export const recordShapes: { readonly [Kind in keyof typeof recordKinds]: Shape 
   catalog: catalogShape,
   history: historyShape,
   request: requestShape,
+  lifetimes: lifetimesShape,
 };
