@@ -14,6 +14,7 @@ import { registerEvent } from "./event.ts";
 import { registerHost } from "./host.ts";
 import { registerPool } from "./pool.ts";
 import type { Program } from "./program-type.ts";
+import { registerProject } from "./project.ts";
 import { registerServer } from "./server.ts";
 import { registerSimulate } from "./simulate.ts";
 import { registerTemplate } from "./template.ts";
@@ -29,6 +30,7 @@ const clientNouns: readonly Register[] = [
   registerHost,
   registerTemplate,
   registerCatalog,
+  registerProject,
   registerPool,
   registerEvent,
 ];

@@ -79,7 +79,7 @@ function hintFor(error: ConnectError, reason: string): string | undefined {
 }
 
 function nounOf(text: string): string | undefined {
-  const collection = /\b(hosts|vms|templates|catalogs)\//.exec(text)?.[1];
+  const collection = /\b(hosts|vms|templates|catalogs|projects)\//.exec(text)?.[1];
   return collection?.slice(0, -1);
 }
 

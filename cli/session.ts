@@ -5,6 +5,7 @@
 import { type DescMessage, type MessageShape, toJson } from "@bufbuild/protobuf";
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { type Client, createClient } from "@connectrpc/connect";
+import { AccessService } from "../shared/gen/es/meridian/v1/access_service_pb.ts";
 import { CatalogService } from "../shared/gen/es/meridian/v1/catalog_service_pb.ts";
 import { EventService } from "../shared/gen/es/meridian/v1/event_service_pb.ts";
 import { HostService } from "../shared/gen/es/meridian/v1/host_service_pb.ts";
@@ -26,6 +27,7 @@ export interface Session {
   readonly hosts: Client<typeof HostService>;
   readonly templates: Client<typeof TemplateService>;
   readonly catalogs: Client<typeof CatalogService>;
+  readonly access: Client<typeof AccessService>;
   readonly pool: Client<typeof PoolService>;
   readonly events: Client<typeof EventService>;
   /** For a call: ends it when the person interrupts. */
@@ -55,6 +57,7 @@ export async function withSession(
       hosts: createClient(HostService, transport),
       templates: createClient(TemplateService, transport),
       catalogs: createClient(CatalogService, transport),
+      access: createClient(AccessService, transport),
       pool: createClient(PoolService, transport),
       events: createClient(EventService, transport),
       call: { signal },

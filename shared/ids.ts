@@ -15,6 +15,8 @@ export type VmId = Branded<"VmId">;
 export type TemplateId = Branded<"TemplateId">;
 /** The last part of `catalogs/{catalog}`. */
 export type CatalogId = Branded<"CatalogId">;
+/** The last part of `projects/{project}`. */
+export type ProjectId = Branded<"ProjectId">;
 /** A command's id; derived from its VM's uid and a counter, or random for commands without a VM of the pool. */
 export type CommandId = Branded<"CommandId">;
 /** Unique for ever: 32 lower-case hex digits. */
@@ -25,6 +27,7 @@ export const asHostId = (text: string): HostId => text as HostId;
 export const asVmId = (text: string): VmId => text as VmId;
 export const asTemplateId = (text: string): TemplateId => text as TemplateId;
 export const asCatalogId = (text: string): CatalogId => text as CatalogId;
+export const asProjectId = (text: string): ProjectId => text as ProjectId;
 export const asCommandId = (text: string): CommandId => text as CommandId;
 export const asUid = (text: string): Uid => text as Uid;
 

@@ -1,5 +1,6 @@
 /** Names to complete: asked of the server with a short deadline, since someone's finger is on Tab. No answer is no names. */
 import { createClient, type Transport } from "@connectrpc/connect";
+import { AccessService } from "../../shared/gen/es/meridian/v1/access_service_pb.ts";
 import { CatalogService } from "../../shared/gen/es/meridian/v1/catalog_service_pb.ts";
 import { HostService } from "../../shared/gen/es/meridian/v1/host_service_pb.ts";
 import { TemplateService } from "../../shared/gen/es/meridian/v1/template_service_pb.ts";
@@ -37,6 +38,10 @@ const sources = {
   catalog: async (transport: Transport) => {
     const { catalogs } = await createClient(CatalogService, transport).listCatalogs(request);
     return catalogs.map(({ name, spec }) => ({ text: shortName(name), description: spec?.url ?? "" }));
+  },
+  project: async (transport: Transport) => {
+    const { projects } = await createClient(AccessService, transport).listProjects(request);
+    return projects.map(({ name, spec }) => ({ text: shortName(name), description: spec?.displayName ?? "" }));
   },
 } as const;
 

@@ -16,7 +16,7 @@ import { type ArchitectureWord, architectures, architectureWords } from "../valu
 import { parseDurationMs } from "../values/duration.ts";
 import { collectLabel, type Labels } from "../values/label.ts";
 import { collectLabelExpression } from "../values/label-expression.ts";
-import { resourceName } from "../values/name.ts";
+import { resourceName, shortName } from "../values/name.ts";
 import { wholeNumber } from "../values/number.ts";
 import { parseReadiness } from "../values/readiness.ts";
 import { parseSizeMib } from "../values/size.ts";
@@ -51,6 +51,7 @@ export interface SpecFlags {
   readonly prefer?: readonly LabelExpression[] | undefined;
   readonly spreadKey?: string | undefined;
   readonly strategy?: keyof typeof strategies | undefined;
+  readonly project?: string | undefined;
   readonly priority?: number | undefined;
   readonly label?: Labels | undefined;
   readonly annotation?: Labels | undefined;
@@ -70,6 +71,7 @@ export function addCopyFlags<Args extends unknown[], Flags extends OptionValues>
     .addOption(
       new Option("--memory <size>", "such as 8192 (MiB) or 8GiB (default: the template's)").argParser(parseSizeMib),
     )
+    .addOption(new Option("--project <project>", "whose it is (default: default)"))
     .addOption(
       new Option("--priority <number>", "0 to 100; the highest is placed first (default: 50)").argParser(
         wholeNumber(0, 100),
@@ -154,6 +156,7 @@ export function specFrom(flags: SpecFlags): MessageInitShape<typeof VmSpecSchema
       spreadKey: flags.spreadKey ?? "",
       ...(flags.strategy !== undefined && { strategy: strategies[flags.strategy] }),
     },
+    ...(flags.project !== undefined && { project: shortProject(flags.project) }),
     ...(flags.priority !== undefined && { priority: flags.priority }),
     ...(flags.wanted !== undefined && { wanted: wantedStates[flags.wanted] }),
     ...(flags.pendingTimeout !== undefined && { pendingTimeout: durationFromMs(flags.pendingTimeout) }),
@@ -165,6 +168,11 @@ export function specFrom(flags: SpecFlags): MessageInitShape<typeof VmSpecSchema
     labels: { ...flags.label },
     annotations: { ...flags.annotation },
   };
+}
+
+/** A VM's spec names its project without the collection. */
+function shortProject(text: string): string {
+  return shortName(resourceName("projects", text));
 }
 
 /** The keys of a table of words, with their types. */

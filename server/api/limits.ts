@@ -34,6 +34,16 @@ export const urlLengthMax = 2048;
 /** Passwords and keys; connection strings are passed on in one line. */
 export const credentialLengthMax = 512;
 export const projectLengthMax = 63;
+/** Shares in tenths of a percent are fine enough; 0 would be a project that never gets anything. */
+export const projectWeight = { least: 1, most: 1000 } as const;
+/** Far above every pool: 100,000 hosts with the largest VMs, and exact as a number. */
+export const projectQuota = {
+  vms: 1_000_000,
+  cpuCount: 1_000_000_000,
+  memoryMib: 1e15,
+  diskMib: 1e15,
+  macosSlots: 1_000_000,
+} as const;
 
 /** As the protocol says. */
 export const priorityMax = 100;

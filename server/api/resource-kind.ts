@@ -1,6 +1,7 @@
 /** What lists and watches need to know of a kind of resource: where its records are, and how they become messages. */
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { type Host, HostSchema } from "../../shared/gen/es/meridian/v1/host_pb.ts";
+import { type Project, ProjectSchema } from "../../shared/gen/es/meridian/v1/project_pb.ts";
 import {
   type Catalog,
   CatalogSchema,
@@ -11,12 +12,14 @@ import { type Vm, VmSchema } from "../../shared/gen/es/meridian/v1/vm_pb.ts";
 import type { RecordChange } from "../engine/engine-api.ts";
 import { waitingSentence } from "../placement/explain.ts";
 import type { HostRecord } from "../pool/host.ts";
+import type { ProjectRecord } from "../pool/project.ts";
 import type { CatalogRecord, TemplateRecord } from "../pool/template.ts";
 import type { PoolView } from "../pool/view.ts";
 import type { VmRecord } from "../pool/vm.ts";
 import { toCatalog } from "./convert/catalog.ts";
 import { toHost } from "./convert/host.ts";
 import { ImageIndex } from "./convert/image-index.ts";
+import { toProject } from "./convert/project.ts";
 import { toTemplate } from "./convert/template.ts";
 import { toVm } from "./convert/vm.ts";
 import type { Collection } from "./resource-name.ts";
@@ -83,4 +86,14 @@ export const catalogKind: ResourceKind<CatalogRecord, typeof CatalogSchema> = {
   records: (view) => view.catalogs,
   converter: (): ((catalog: CatalogRecord) => Catalog) => toCatalog,
   affectedBy: (change) => (change.kind === "catalog" ? [change] : []),
+};
+
+export const projectKind: ResourceKind<ProjectRecord, typeof ProjectSchema> = {
+  collection: "projects",
+  schema: ProjectSchema,
+  records: (view) => view.projects,
+  converter: (view): ((project: ProjectRecord) => Project) => {
+    return (project) => toProject(project, view.projectLedger(project.id));
+  },
+  affectedBy: (change) => (change.kind === "project" ? [change] : []),
 };

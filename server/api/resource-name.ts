@@ -3,24 +3,27 @@ import { fieldInvalid } from "../../shared/errors.ts";
 import {
   asCatalogId,
   asHostId,
+  asProjectId,
   asTemplateId,
   asVmId,
   type CatalogId,
   type HostId,
   hostIdPattern,
+  type ProjectId,
   resourceIdPattern,
   type TemplateId,
   type VmId,
 } from "../../shared/ids.ts";
 import type { FieldChecks } from "./field-checks.ts";
 
-export type Collection = "vms" | "hosts" | "templates" | "catalogs";
+export type Collection = "vms" | "hosts" | "templates" | "catalogs" | "projects";
 
 export interface IdOf {
   readonly vms: VmId;
   readonly hosts: HostId;
   readonly templates: TemplateId;
   readonly catalogs: CatalogId;
+  readonly projects: ProjectId;
 }
 
 /** The id in a name. Throws FIELD_INVALID if it is no name of the collection. */
@@ -62,6 +65,7 @@ const brands: { readonly [C in Collection]: (text: string) => IdOf[C] } = {
   hosts: asHostId,
   templates: asTemplateId,
   catalogs: asCatalogId,
+  projects: asProjectId,
 };
 
 const patterns: Readonly<Record<Collection, RegExp>> = {
@@ -69,6 +73,7 @@ const patterns: Readonly<Record<Collection, RegExp>> = {
   hosts: hostIdPattern,
   templates: resourceIdPattern,
   catalogs: resourceIdPattern,
+  projects: resourceIdPattern,
 };
 
 function idInName<C extends Collection>(collection: C, name: string): IdOf[C] | undefined {

@@ -7,6 +7,7 @@ import type { EventReplies, EventReply, PoolEvent } from "../pool/events.ts";
 import type { Pool } from "../pool/pool.ts";
 import { applyVmAdopt } from "./adoption.ts";
 import { applyHostDelete, applyHostUpdate } from "./client-host.ts";
+import { applyProjectCreate, applyProjectDelete, applyProjectUpdate } from "./client-project.ts";
 import {
   applyCatalogCreate,
   applyCatalogDelete,
@@ -56,6 +57,12 @@ function apply(pool: Pool, event: PoolEvent, timeMs: number): EventReplies[PoolE
       return applyCatalogUpdate(pool, event, timeMs);
     case "catalog-delete":
       return applyCatalogDelete(pool, event);
+    case "project-create":
+      return applyProjectCreate(pool, event, timeMs);
+    case "project-update":
+      return applyProjectUpdate(pool, event, timeMs);
+    case "project-delete":
+      return applyProjectDelete(pool, event);
     case "host-connected":
       return applyHostConnected(pool, event, timeMs);
     case "host-heard":

@@ -87,3 +87,29 @@ export function currentHost(pool: Pool, id: HostId, epoch: number): HostRecord |
   const host = pool.hosts.get(id);
   return host?.epoch === epoch ? host : undefined;
 }
+
+/** What the same request made earlier. Throws if that is gone, also when its name is another's by now. */
+export function madeBefore<R extends { readonly uid: Uid }>(
+  records: ReadonlyMap<string, R>,
+  repeated: { readonly resourceId: string; readonly uid: Uid },
+  collection: string,
+): R {
+  const made = records.get(repeated.resourceId);
+  if (made?.uid !== repeated.uid) throw repeatedButGone(`${collection}/${repeated.resourceId}`);
+  return made;
+}
+
+/** What every new record of a resource begins with. */
+export function created(pool: Pool, timeMs: number) {
+  return { generation: 1, createTimeMs: timeMs, updateTimeMs: timeMs, revision: pool.nextRevision };
+}
+
+/** What every change of a resource changes. */
+export function changed(pool: Pool, record: { readonly generation: number }, timeMs: number) {
+  return { generation: record.generation + 1, updateTimeMs: timeMs, revision: pool.nextRevision };
+}
+
+/** @param why after the name and "is in use: ". */
+export function inUse(resource: string, why: string): MeridianError {
+  return new MeridianError("RESOURCE_IN_USE", `${resource} is in use: ${why}`, { resource, metadata: { resource } });
+}

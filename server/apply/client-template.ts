@@ -1,6 +1,5 @@
 /** What operators ask of templates and catalogs. */
-import { fieldInvalid, MeridianError, notFound } from "../../shared/errors.ts";
-import type { Uid } from "../../shared/ids.ts";
+import { fieldInvalid, notFound } from "../../shared/errors.ts";
 import type {
   CatalogCreate,
   CatalogDelete,
@@ -11,7 +10,17 @@ import type {
 } from "../pool/events.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { CatalogRecord, TemplateRecord, TemplateSpec } from "../pool/template.ts";
-import { alreadyExists, checkEtag, checkGeneration, findRepeated, rememberRequest, repeatedButGone } from "./checks.ts";
+import {
+  alreadyExists,
+  changed,
+  checkEtag,
+  checkGeneration,
+  created,
+  findRepeated,
+  inUse,
+  madeBefore,
+  rememberRequest,
+} from "./checks.ts";
 
 export function applyTemplateCreate(pool: Pool, event: TemplateCreate, timeMs: number): TemplateRecord {
   const repeated = findRepeated(pool, event.request);
@@ -79,32 +88,9 @@ export function applyCatalogDelete(pool: Pool, event: CatalogDelete): CatalogRec
   return catalog;
 }
 
-/** What the same request made earlier. Throws if that is gone, also when its name is another's by now. */
-function madeBefore<R extends { readonly uid: Uid }>(
-  records: ReadonlyMap<string, R>,
-  repeated: { readonly resourceId: string; readonly uid: Uid },
-  collection: string,
-): R {
-  const made = records.get(repeated.resourceId);
-  if (made?.uid !== repeated.uid) throw repeatedButGone(`${collection}/${repeated.resourceId}`);
-  return made;
-}
-
-function created(pool: Pool, timeMs: number) {
-  return { generation: 1, createTimeMs: timeMs, updateTimeMs: timeMs, revision: pool.nextRevision };
-}
-
-function changed(pool: Pool, record: { readonly generation: number }, timeMs: number) {
-  return { generation: record.generation + 1, updateTimeMs: timeMs, revision: pool.nextRevision };
-}
-
 function checkCatalog(pool: Pool, spec: TemplateSpec): void {
   if (spec.source.kind !== "catalog" || pool.catalogs.has(spec.source.catalog)) return;
   throw spec.source.catalog === ""
     ? fieldInvalid("spec.catalog.catalog", "is required")
     : notFound(`catalogs/${spec.source.catalog}`);
-}
-
-function inUse(resource: string, why: string): MeridianError {
-  return new MeridianError("RESOURCE_IN_USE", `${resource} is in use: ${why}`, { resource, metadata: { resource } });
 }

@@ -9,6 +9,7 @@ import type { Pool } from "../pool/pool.ts";
 import type { VmImage, VmRecord, VmSpec, VmState, WantedState } from "../pool/vm.ts";
 import { changeVm, moveVm, stateDeadlineMs } from "./change-vm.ts";
 import { alreadyExists, checkEtag, checkGeneration, findRepeated, rememberRequest, repeatedButGone } from "./checks.ts";
+import { checkProjectBound } from "./client-project.ts";
 import { partFromLostHost } from "./letting-go.ts";
 
 export function applyVmCreate(pool: Pool, event: VmCreate, timeMs: number): VmRecord {
@@ -25,6 +26,7 @@ export function applyVmCreate(pool: Pool, event: VmCreate, timeMs: number): VmRe
   if (spec.placement.host !== undefined && !pool.hosts.has(spec.placement.host)) {
     throw notFound(`hosts/${spec.placement.host}`);
   }
+  checkProjectBound(pool, spec.project);
   if (pool.waiting.size >= waitingMax) {
     throw new MeridianError(
       "LIMIT_REACHED",

@@ -5,6 +5,7 @@ import type { HistoryPage } from "../pool/history.ts";
 import type { HostRecord } from "../pool/host.ts";
 import type { LifetimesRecord } from "../pool/lifetimes.ts";
 import { Pool } from "../pool/pool.ts";
+import type { ProjectRecord } from "../pool/project.ts";
 import type { CatalogRecord, RequestRecord, TemplateRecord } from "../pool/template.ts";
 import type { VmRecord } from "../pool/vm.ts";
 import { parseRecordKey, recordKey } from "../storage/key-layout.ts";
@@ -18,6 +19,7 @@ const templateKind = defineRecordKind<TemplateRecord>("template", []);
 const catalogKind = defineRecordKind<CatalogRecord>("catalog", []);
 const historyKind = defineRecordKind<HistoryPage>("history", []);
 const lifetimesKind = defineRecordKind<LifetimesRecord>("lifetimes", []);
+const projectKind = defineRecordKind<ProjectRecord>("project", []);
 const requestKind = defineRecordKind<RequestRecord>("request", []);
 
 /** All of them, by name. */
@@ -26,6 +28,7 @@ export const recordKinds = {
   vm: vmKind,
   template: templateKind,
   catalog: catalogKind,
+  project: projectKind,
   history: historyKind,
   request: requestKind,
   lifetimes: lifetimesKind,
@@ -52,12 +55,13 @@ export function decodePool(contents: StoreContents): { readonly pool: Pool; read
   const noteTime = (timeMs: number): void => {
     newestMs = Math.max(newestMs, timeMs);
   };
-  // Hosts, templates and catalogs first: what VMs wait for, and where they stand, is looked up while they are put.
+  // Hosts, templates, catalogs and projects first: what VMs wait for, and where they stand, is looked up while they are put.
   for (const entry of records) {
     if (entry.kind === "host") pool.putHost(entry.record);
     else if (entry.kind === "template") pool.putTemplate(entry.record);
     else if (entry.kind === "catalog") pool.putCatalog(entry.record);
     else if (entry.kind === "lifetimes") pool.putLifetimes(entry.record);
+    else if (entry.kind === "project") pool.putProject(entry.record);
     else continue;
     noteTime(entry.record.updateTimeMs);
   }
@@ -88,6 +92,8 @@ function encodeAfter(change: RecordChange): string | undefined {
       return change.after && encodeRecord(templateKind, change.after);
     case "catalog":
       return change.after && encodeRecord(catalogKind, change.after);
+    case "project":
+      return change.after && encodeRecord(projectKind, change.after);
     case "request":
       return change.after && encodeRecord(requestKind, change.after);
     case "history":
@@ -104,6 +110,7 @@ type StoredRecord =
   | { readonly kind: "vm"; readonly record: VmRecord }
   | { readonly kind: "template"; readonly record: TemplateRecord }
   | { readonly kind: "catalog"; readonly record: CatalogRecord }
+  | { readonly kind: "project"; readonly record: ProjectRecord }
   | { readonly kind: "request"; readonly record: RequestRecord }
   | { readonly kind: "history"; readonly id: string; readonly read: () => HistoryPage }
   | { readonly kind: "lifetimes"; readonly record: LifetimesRecord }
@@ -120,6 +127,8 @@ function decodeEntry(entry: StoreEntry): StoredRecord {
       return { kind, record: decodeRecord(templateKind, entry) };
     case "catalog":
       return { kind, record: decodeRecord(catalogKind, entry) };
+    case "project":
+      return { kind, record: decodeRecord(projectKind, entry) };
     case "request":
       return { kind, record: decodeRecord(requestKind, entry) };
     case "history":

@@ -2,6 +2,7 @@
 import type { HistoryPage } from "./history.ts";
 import type { HostRecord } from "./host.ts";
 import type { LifetimesRecord } from "./lifetimes.ts";
+import type { ProjectRecord } from "./project.ts";
 import type { CatalogRecord, RequestRecord, TemplateRecord } from "./template.ts";
 import type { VmRecord } from "./vm.ts";
 
@@ -17,6 +18,7 @@ export type RecordChange =
   | ChangeOf<"vm", VmRecord>
   | ChangeOf<"template", TemplateRecord>
   | ChangeOf<"catalog", CatalogRecord>
+  | ChangeOf<"project", ProjectRecord>
   | ChangeOf<"request", RequestRecord>
   | ChangeOf<"history", HistoryPage>
   | ChangeOf<"lifetimes", LifetimesRecord>;

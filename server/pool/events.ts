@@ -2,9 +2,10 @@
  * Everything that can change the pool. An event carries all that applying it needs, ids included; the engine adds the time.
  * Applying one either changes the pool or refuses with a `MeridianError` and changes nothing.
  */
-import type { CatalogId, CommandId, HostId, TemplateId, Uid, VmId } from "../../shared/ids.ts";
+import type { CatalogId, CommandId, HostId, ProjectId, TemplateId, Uid, VmId } from "../../shared/ids.ts";
 import type { DialNumber } from "./dial.ts";
 import type { CachedImage, HostFacts, HostRecord, HostSpec, HostVm } from "./host.ts";
+import type { ProjectRecord, ProjectSpec } from "./project.ts";
 import type { CatalogRecord, CatalogSpec, TemplateRecord, TemplateSpec } from "./template.ts";
 import type {
   CommandKind,
@@ -121,6 +122,25 @@ export interface CatalogUpdate {
 export interface CatalogDelete {
   readonly type: "catalog-delete";
   readonly id: CatalogId;
+  readonly etag?: string;
+}
+export interface ProjectCreate {
+  readonly type: "project-create";
+  readonly id: ProjectId;
+  readonly uid: Uid;
+  readonly spec: ProjectSpec;
+  readonly request?: RequestKey;
+}
+export interface ProjectUpdate {
+  readonly type: "project-update";
+  readonly id: ProjectId;
+  readonly etag?: string;
+  readonly baseGeneration: number;
+  readonly spec: ProjectSpec;
+}
+export interface ProjectDelete {
+  readonly type: "project-delete";
+  readonly id: ProjectId;
   readonly etag?: string;
 }
 
@@ -247,6 +267,9 @@ export type PoolEvent =
   | CatalogCreate
   | CatalogUpdate
   | CatalogDelete
+  | ProjectCreate
+  | ProjectUpdate
+  | ProjectDelete
   | HostConnected
   | HostHeard
   | HostInventoried
@@ -272,6 +295,9 @@ export interface EventReplies {
   "catalog-create": CatalogRecord;
   "catalog-update": CatalogRecord;
   "catalog-delete": CatalogRecord;
+  "project-create": ProjectRecord;
+  "project-update": ProjectRecord;
+  "project-delete": ProjectRecord;
   /** Nothing: the Hello was outdated. */
   "host-connected": HostRecord | undefined;
   /** False: the message was of an older session and was dropped. */

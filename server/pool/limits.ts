@@ -86,5 +86,11 @@ export function retryDelayMs(retryCount: number): number {
 /** How long a VM must have been running for its stopping by itself to count as the first time. */
 export const stableAfterMs = 10 * minuteMs;
 
+/**
+ * How many projects there may be, created or named by VMs: choosing between those that wait takes a look at each, some
+ * microseconds for so many.
+ */
+export const projectsMax = 1000;
+
 /** How many VMs may wait for a host. About 300 MB of records. */
 export const waitingMax = 200_000;

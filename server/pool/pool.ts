@@ -15,6 +15,8 @@ import { HostLedger, isBeingMade } from "./ledger.ts";
 import { endedStayMs, type LifetimesRecord, observeLifetime } from "./lifetimes.ts";
 import { historyEntriesMax, historyRetentionMs, requestRetentionMs } from "./limits.ts";
 import { nextRemovalMs } from "./orphan.ts";
+import type { ProjectRecord } from "./project.ts";
+import { isWaiting, type ProjectLedger, ProjectLedgers } from "./project-ledgers.ts";
 import { shapeOf } from "./shape.ts";
 import type { CatalogRecord, RequestRecord, TemplateRecord } from "./template.ts";
 import type { PoolView } from "./view.ts";
@@ -27,6 +29,7 @@ export class Pool implements PoolView {
   readonly vms = new Map<VmId, VmRecord>();
   readonly templates = new Map<TemplateId, TemplateRecord>();
   readonly catalogs = new Map<CatalogId, CatalogRecord>();
+  readonly projects = new Map<string, ProjectRecord>();
   readonly requests = new Map<string, RequestRecord>();
   readonly lifetimes = new Map<TemplateId, LifetimesRecord>();
 
@@ -50,6 +53,7 @@ export class Pool implements PoolView {
   private readonly vmByUid = new Map<Uid, VmId>();
   private readonly stateCounts = new Map<VmState, number>(vmStates.map((state) => [state, 0]));
   private readonly templateCounts = new Map<TemplateId, number>();
+  readonly projectLedgers = new ProjectLedgers();
   private readonly line = new WaitingLine();
   private moveCount = 0;
 
@@ -98,6 +102,10 @@ export class Pool implements PoolView {
 
   countVmsOf(template: TemplateId): number {
     return this.templateCounts.get(template) ?? 0;
+  }
+
+  projectLedger(project: string): ProjectLedger {
+    return this.projectLedgers.of(project);
   }
 
   findVmByUid(uid: Uid): VmRecord | undefined {
@@ -219,6 +227,18 @@ export class Pool implements PoolView {
     this.note({ kind: "lifetimes", id: after.id, before, after });
   }
 
+  putProject(after: ProjectRecord): void {
+    const before = this.projects.get(after.id);
+    this.projects.set(after.id, after);
+    this.note({ kind: "project", id: after.id, before, after });
+  }
+
+  removeProject(id: string): void {
+    const before = required(this.projects.get(id), "project to remove");
+    this.projects.delete(id);
+    this.note({ kind: "project", id, before, after: undefined });
+  }
+
   putRequest(after: RequestRecord): void {
     const before = this.requests.get(after.id);
     this.requests.set(after.id, after);
@@ -301,6 +321,7 @@ export class Pool implements PoolView {
   private count(vm: VmRecord | undefined, sign: 1 | -1): void {
     if (vm === undefined) return;
     this.stateCounts.set(vm.state, this.countVms(vm.state) + sign);
+    this.projectLedgers.add(vm, sign);
     if (vm.state === "DELETED") return;
     const count = this.countVmsOf(vm.spec.template) + sign;
     if (count === 0) this.templateCounts.delete(vm.spec.template);
@@ -332,8 +353,7 @@ export class Pool implements PoolView {
   }
 
   private indexWaiting(vm: VmRecord | undefined, id: VmId): void {
-    const isWaiting = vm?.state === "PENDING" && vm.spec.wanted !== "deleted";
-    if (!isWaiting) {
+    if (vm === undefined || !isWaiting(vm)) {
       this.waiting.delete(id);
       this.line.remove(id);
       this.queue.remove(id);

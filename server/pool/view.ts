@@ -4,6 +4,8 @@ import type { HistoryView } from "./history.ts";
 import type { HostContact, HostRecord } from "./host.ts";
 import type { HostLedger } from "./ledger.ts";
 import type { LifetimesRecord } from "./lifetimes.ts";
+import type { ProjectRecord } from "./project.ts";
+import type { ProjectLedger } from "./project-ledgers.ts";
 import type { CatalogRecord, RequestRecord, TemplateRecord } from "./template.ts";
 import type { VmRecord, VmState } from "./vm.ts";
 
@@ -14,6 +16,8 @@ export interface PoolView {
   readonly vms: ReadonlyMap<VmId, VmRecord>;
   readonly templates: ReadonlyMap<TemplateId, TemplateRecord>;
   readonly catalogs: ReadonlyMap<CatalogId, CatalogRecord>;
+  /** Projects that were created; VMs may name others. */
+  readonly projects: ReadonlyMap<string, ProjectRecord>;
   readonly requests: ReadonlyMap<string, RequestRecord>;
   /** How long VMs of each template stay, as far as it was observed. */
   readonly lifetimes: ReadonlyMap<TemplateId, LifetimesRecord>;
@@ -33,6 +37,8 @@ export interface PoolView {
   queuePosition(id: VmId): number;
   /** Grows with every change of what placement sees of a host: what was concluded from the hosts holds while it stands. */
   readonly hostMoves: number;
+  /** What the VMs of a project hold, and how many wait. */
+  projectLedger(project: string): ProjectLedger;
   /** How many VMs are in each state. */
   countVms(state: VmState): number;
   /** How many VMs that are not deleted were made of the template. */

@@ -18,6 +18,7 @@ export const recordKindNames = [
   "host",
   "lifetimes",
   "meta",
+  "project",
   "request",
   "template",
   "vm",

@@ -1,6 +1,7 @@
 /** All services of the public API. */
 import type { ApiContext } from "../context.ts";
 import type { ServiceBinding } from "../rpc/handlers.ts";
+import { accessService } from "./access-service.ts";
 import { catalogService } from "./catalog-service.ts";
 import { eventService } from "./event-service.ts";
 import { hostService } from "./host-service.ts";
@@ -14,6 +15,7 @@ export function createServices(context: ApiContext): ServiceBinding[] {
     hostService(context),
     templateService(context),
     catalogService(context),
+    accessService(context),
     poolService(context),
     eventService(context),
   ];

@@ -8,6 +8,7 @@ import { ConnectError, type ConnectRouter, type ServiceImpl } from "@connectrpc/
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { type ErrorOptions, type ErrorReason, grpcCodes, MeridianError } from "../../../shared/errors.ts";
 import { BadRequestSchema, ErrorInfoSchema } from "../../../shared/gen/es/google/rpc/error_details_pb.ts";
+import { AccessService } from "../../../shared/gen/es/meridian/v1/access_service_pb.ts";
 import { CatalogService } from "../../../shared/gen/es/meridian/v1/catalog_service_pb.ts";
 import { EventService } from "../../../shared/gen/es/meridian/v1/event_service_pb.ts";
 import { HostService } from "../../../shared/gen/es/meridian/v1/host_service_pb.ts";
@@ -20,6 +21,7 @@ export interface Script {
   readonly hosts?: Partial<ServiceImpl<typeof HostService>>;
   readonly templates?: Partial<ServiceImpl<typeof TemplateService>>;
   readonly catalogs?: Partial<ServiceImpl<typeof CatalogService>>;
+  readonly access?: Partial<ServiceImpl<typeof AccessService>>;
   readonly pool?: Partial<ServiceImpl<typeof PoolService>>;
   readonly events?: Partial<ServiceImpl<typeof EventService>>;
 }
@@ -45,6 +47,7 @@ export async function startScriptedServer(script: Script, port = 0): Promise<Scr
       router.service(HostService, script.hosts ?? {});
       router.service(TemplateService, script.templates ?? {});
       router.service(CatalogService, script.catalogs ?? {});
+      router.service(AccessService, script.access ?? {});
       router.service(PoolService, script.pool ?? {});
       router.service(EventService, script.events ?? {});
     },

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type { HostRecord } from "../../../server/pool/host.ts";
 import { HostLedger } from "../../../server/pool/ledger.ts";
 import { type Pool, vmDueMs } from "../../../server/pool/pool.ts";
+import { ProjectLedger } from "../../../server/pool/project-ledgers.ts";
 import { type VmRecord, vmStates } from "../../../server/pool/vm.ts";
 import { kindUnderWay } from "../../../server/pool/vm-machine.ts";
 import { parseHostVmName } from "../../../shared/ids.ts";
@@ -24,6 +25,11 @@ export function checkPool(pool: Pool): void {
   if (dueTimes.length > 0) {
     const { nextMs } = pool.deadlines;
     assert.ok(nextMs !== undefined && nextMs <= Math.min(...dueTimes), "what is due next is scheduled");
+  }
+  for (const project of new Set(vms.map(({ spec }) => spec.project))) {
+    const recounted = new ProjectLedger();
+    for (const vm of vms) if (vm.spec.project === project) recounted.add(vm, 1);
+    assert.deepEqual(pool.projectLedger(project), recounted, `the ledger of projects/${project}`);
   }
   const deleted = vms.filter((vm) => vm.state === "DELETED").map(({ id }) => id);
   assert.deepEqual([...pool.deleted].sort(), deleted.sort(), "deleted VMs");

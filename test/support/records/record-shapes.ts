@@ -6,6 +6,7 @@ import type { recordKinds } from "../../../server/engine/records.ts";
 import type { HistoryPage } from "../../../server/pool/history.ts";
 import type { HostRecord } from "../../../server/pool/host.ts";
 import type { LifetimesRecord } from "../../../server/pool/lifetimes.ts";
+import type { ProjectRecord } from "../../../server/pool/project.ts";
 import type { CatalogRecord, RequestRecord, TemplateRecord } from "../../../server/pool/template.ts";
 import type { Shape, ShapeOf } from "./record-shape.ts";
 import { architectureShape, guestOsShape, readinessShape, resourcesShape, vmShape } from "./vm-shape.ts";
@@ -108,6 +109,27 @@ const catalogShape: ShapeOf<CatalogRecord> = {
   revision: "number",
 };
 
+const projectShape: ShapeOf<ProjectRecord> = {
+  id: "string",
+  uid: "string",
+  spec: {
+    displayName: "string",
+    weight: "number",
+    quota: {
+      "vms?": "number",
+      "cpuCount?": "number",
+      "memoryMib?": "number",
+      "diskMib?": "number",
+      "macosSlots?": "number",
+    },
+    labels: { map: "string" },
+  },
+  generation: "number",
+  createTimeMs: "number",
+  updateTimeMs: "number",
+  revision: "number",
+};
+
 const requestShape: ShapeOf<RequestRecord> = {
   id: "string",
   fingerprint: "string",
@@ -151,6 +173,7 @@ export const recordShapes: { readonly [Kind in keyof typeof recordKinds]: Shape 
   vm: vmShape,
   template: templateShape,
   catalog: catalogShape,
+  project: projectShape,
   history: historyShape,
   request: requestShape,
   lifetimes: lifetimesShape,

@@ -1,0 +1,83 @@
+/** AccessService: projects. */
+import { create } from "@bufbuild/protobuf";
+import { fieldInvalid } from "../../../shared/errors.ts";
+import {
+  AccessService,
+  type CreateProjectRequest,
+  type UpdateProjectRequest,
+} from "../../../shared/gen/es/meridian/v1/access_service_pb.ts";
+import { type Project, ProjectSpecSchema } from "../../../shared/gen/es/meridian/v1/project_pb.ts";
+import { asProjectId } from "../../../shared/ids.ts";
+import type { ProjectRecord } from "../../pool/project.ts";
+import { getRecord, getResource } from "../answer.ts";
+import { changeUntilDone, readEtag } from "../change-loop.ts";
+import type { ApiContext } from "../context.ts";
+import { readProjectSpec, toProject, toProjectSpec } from "../convert/project.ts";
+import { FieldChecks } from "../field-checks.ts";
+import { listResources } from "../list/list.ts";
+import { readRequestId, requestKeyOf } from "../request-key.ts";
+import { projectKind } from "../resource-kind.ts";
+import { chosenId, idOfName } from "../resource-name.ts";
+import { bindService, type ServiceBinding } from "../rpc/handlers.ts";
+import { applyUpdateMask } from "../update-mask.ts";
+
+export function accessService(context: ApiContext): ServiceBinding {
+  const answer = async (changed: Promise<ProjectRecord>): Promise<{ readonly project: Project }> => {
+    const record = await changed;
+    return { project: await context.engine.read((view) => toProject(record, view.projectLedger(record.id))) };
+  };
+  return bindService(AccessService, {
+    createProject: async (request) => answer(createProject(context, request)),
+    getProject: async (request) => ({ project: await getResource(context, projectKind, request.name) }),
+    listProjects: async (request) => {
+      const { resources, ...page } = await listResources(context, projectKind, request);
+      return { projects: resources, ...page };
+    },
+    updateProject: async (request) => answer(updateProject(context, request)),
+    deleteProject: async (request) => {
+      const id = idOfName("projects", request.name);
+      const etag = readEtag(request.etag);
+      await context.engine.submit({ type: "project-delete", id, ...(etag === undefined ? {} : { etag }) });
+      return {};
+    },
+  });
+}
+
+async function createProject(context: ApiContext, request: CreateProjectRequest): Promise<ProjectRecord> {
+  const requestId = readRequestId(request.requestId);
+  const { projectId } = request;
+  const id =
+    projectId === "" ? asProjectId(`project-${context.ids.suffix(10)}`) : chosenId("projects", projectId, "project_id");
+  if (request.project?.spec === undefined) throw fieldInvalid("project.spec", "must be set");
+  const checks = new FieldChecks();
+  const spec = readProjectSpec(checks, { path: "project.spec", value: request.project.spec });
+  checks.finish();
+  const key = requestKeyOf("CreateProject", requestId, { projectId, spec });
+  return context.engine.submit({ type: "project-create", id, uid: context.ids.uid(), spec, ...key });
+}
+
+function updateProject(context: ApiContext, request: UpdateProjectRequest): Promise<ProjectRecord> {
+  const { project: wanted, updateMask: mask } = request;
+  const id = idOfName("projects", wanted?.name ?? "", "project.name");
+  const etag = readEtag(wanted?.etag ?? "", "project.etag");
+  return changeUntilDone(etag, async () => {
+    const project = await getRecord(context, projectKind, id);
+    const message = applyUpdateMask({
+      path: "project.spec",
+      schema: ProjectSpecSchema,
+      current: create(ProjectSpecSchema, toProjectSpec(project.spec)),
+      wanted: wanted?.spec,
+      mask,
+    });
+    const checks = new FieldChecks();
+    const spec = readProjectSpec(checks, { path: "project.spec", value: message });
+    checks.finish();
+    return context.engine.submit({
+      type: "project-update",
+      id,
+      ...(etag === undefined ? {} : { etag }),
+      baseGeneration: project.generation,
+      spec,
+    });
+  });
+}
