@@ -1,4 +1,4 @@
-/** `meridian pool`: the pool as a whole, and its backups. */
+/** `meridian pool`: the pool as a whole, its settings, and its backups. */
 import { required } from "../shared/assert.ts";
 import { type Pool, PoolSchema, type PoolTotals } from "../shared/gen/es/meridian/v1/pool_service_pb.ts";
 import { ArchitectureSchema } from "../shared/gen/es/meridian/v1/types_pb.ts";
@@ -6,6 +6,7 @@ import { VmStatus_StateSchema } from "../shared/gen/es/meridian/v1/vm_pb.ts";
 import type { Column } from "./output/table.ts";
 import { age, moment } from "./output/time.ts";
 import { registerBackup } from "./pool/backup.ts";
+import { registerSettings } from "./pool/settings.ts";
 import type { Program } from "./program-type.ts";
 import { detailView, printResource, type Session, withSession } from "./session.ts";
 import type { Terminal } from "./terminal.ts";
@@ -16,8 +17,8 @@ import { examples } from "./verbs.ts";
 export function registerPool(program: Program, terminal: Terminal): void {
   const noun = program
     .command("pool")
-    .summary("look at the pool as a whole, and back it up")
-    .description("Looks at the pool as a whole, and backs it up.");
+    .summary("look at the pool as a whole, change its settings, and back it up")
+    .description("Looks at the pool as a whole, changes its settings, and backs it up.");
   noun
     .command("status")
     .summary("show totals, the queue and the server's version")
@@ -29,6 +30,7 @@ export function registerPool(program: Program, terminal: Terminal): void {
         printResource(session, { schema: PoolSchema, message }, () => poolView(session, message));
       }),
     );
+  registerSettings(noun, terminal);
   registerBackup(noun, terminal);
 }
 

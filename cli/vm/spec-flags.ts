@@ -139,7 +139,9 @@ export function addSpecFlags<Args extends unknown[], Flags extends OptionValues>
     )
     .addOption(new Option("--spread-key <key>", "prefer hosts with fewer VMs that share this label's value"))
     .addOption(
-      new Option("--strategy <strategy>", "how VMs share the hosts (default: pack)").choices(wordsOf(strategies)),
+      new Option("--strategy <strategy>", "how VMs share the hosts (default: the pool's setting)").choices(
+        wordsOf(strategies),
+      ),
     );
 }
 

@@ -8,6 +8,7 @@ import { orphansAmong } from "../pool/orphan.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { GuestOs, VmImage, VmRecord, VmState, WantedState } from "../pool/vm.ts";
 import { alreadyExists, findRepeated, rememberRequest, repeatedButGone } from "./checks.ts";
+import { grantedLeaseMs } from "./granted-lease.ts";
 import { sightOf } from "./sightings.ts";
 
 export function applyVmAdopt(pool: Pool, event: VmAdopt, timeMs: number): VmRecord {
@@ -23,11 +24,12 @@ export function applyVmAdopt(pool: Pool, event: VmAdopt, timeMs: number): VmReco
   if (host === undefined) throw notFound(`hosts/${event.host}`);
   const hostVm = adoptable(pool, host, event.hostVm);
   const rest = restOf(host, hostVm);
+  const leaseDurationMs = grantedLeaseMs(event.spec.leaseDurationMs, pool.settings.vms);
   if (existing !== undefined) pool.removeVm(existing.id);
   const foreignVms = host.foreignVms.filter(({ id }) => id !== hostVm.id);
   const orphans = orphansAmong(pool, foreignVms, { known: host.orphans, timeMs });
   pool.putHost({ ...host, foreignVms, orphans, updateTimeMs: timeMs, revision: pool.nextRevision });
-  const adopted = adoptedRecord(pool, event, { host, hostVm, rest, timeMs });
+  const adopted = adoptedRecord(pool, event, { host, hostVm, rest, leaseDurationMs, timeMs });
   pool.putVm(adopted);
   rememberRequest(pool, event.request, { id: event.id, uid: event.uid, timeMs });
   return adopted;
@@ -84,10 +86,18 @@ function adoptedRecord(
     host,
     hostVm,
     rest,
+    leaseDurationMs,
     timeMs,
-  }: { readonly host: HostRecord; readonly hostVm: HostVm; readonly rest: Rest; readonly timeMs: number },
+  }: {
+    readonly host: HostRecord;
+    readonly hostVm: HostVm;
+    readonly rest: Rest;
+    readonly leaseDurationMs: number | undefined;
+    readonly timeMs: number;
+  },
 ): VmRecord {
-  const { wanted = rest.wanted, ...parts } = event.spec;
+  const { wanted = rest.wanted, leaseDurationMs: _, ...others } = event.spec;
+  const parts = leaseDurationMs === undefined ? others : { ...others, leaseDurationMs };
   const image: VmImage = {
     source: { kind: "adopted", name: hostVm.name },
     guestOs: guestOsOf(hostVm),
@@ -116,7 +126,7 @@ function adoptedRecord(
     force: false,
     sight: sightOf(hostVm),
     retryCount: 0,
-    leaseEndMs: leaseEndFrom(parts.leaseDurationMs, timeMs),
+    leaseEndMs: leaseEndFrom(leaseDurationMs, timeMs),
     timeline: [{ state: rest.state, timeMs, reason: "Adopted" }],
   };
 }

@@ -21,6 +21,7 @@ import { applyCommandReported } from "./command.ts";
 import { applyVmCommanded, applyVmPlaced } from "./decision.ts";
 import { applyHostConnected, applyHostDisconnected, applyHostHeard, applyHostInventoried } from "./host-report.ts";
 import { applyOrphanRemove } from "./orphans.ts";
+import { applySettingsUpdate } from "./settings.ts";
 import { applyTick } from "./tick.ts";
 
 /** @param timeMs the pool's time; never less than that of the event before. */
@@ -63,6 +64,8 @@ function apply(pool: Pool, event: PoolEvent, timeMs: number): EventReplies[PoolE
       return applyProjectUpdate(pool, event, timeMs);
     case "project-delete":
       return applyProjectDelete(pool, event);
+    case "settings-update":
+      return applySettingsUpdate(pool, event, timeMs);
     case "host-connected":
       return applyHostConnected(pool, event, timeMs);
     case "host-heard":

@@ -5,8 +5,6 @@ import {
   changeMaxMs,
   createSilenceMaxMs,
   deletedRecordsMax,
-  deletedRetentionMs,
-  failedRetentionMs,
   placedMaxMs,
   startMarginMs,
   timelineMax,
@@ -64,11 +62,20 @@ export function moveVm(pool: Pool, vm: VmRecord, trigger: VmTrigger, options: Vm
     state,
     stateSinceMs: timeMs,
     message,
-    deadlineMs: stateDeadlineMs(vm, state, timeMs),
+    deadlineMs: stateDeadlineMs(vm, state, timeMs) ?? retentionEndMs(pool, state, timeMs),
     timeline: extendTimeline(vm.timeline, { state, timeMs, reason }),
   });
   if (state === "DELETED") dropOldestDeleted(pool);
   return moved;
+}
+
+/**
+ * When what has ended is forgotten, as the settings are now. What counts is `stateEndMs`, which follows them; an older version
+ * of Meridian, after an upgrade that was taken back, knows only what the record says.
+ */
+function retentionEndMs({ settings: { vms } }: Pool, state: VmState, timeMs: number): number | undefined {
+  if (state === "FAILED") return timeMs + vms.failedRetentionMs;
+  return state === "DELETED" ? timeMs + vms.deletedRetentionMs : undefined;
 }
 
 /** Gives the VM up. What it may have left on its host is cleaned up when it is deleted, unless `releasesHost`. */
@@ -119,16 +126,15 @@ export function stateDeadlineMs(vm: VmRecord, state: VmState, timeMs: number): n
     case "SUSPENDING":
     case "PAUSING":
       return timeMs + changeMaxMs;
-    case "FAILED":
-      return timeMs + failedRetentionMs;
-    case "DELETED":
-      return timeMs + deletedRetentionMs;
     case "RUNNING":
     case "STOPPED":
     case "SUSPENDED":
     case "PAUSED":
     case "UNKNOWN":
     case "DELETING":
+    // How long what has ended is kept is a setting: see `stateEndMs`.
+    case "FAILED":
+    case "DELETED":
       return undefined;
     default:
       return assertNever(state, "VM state");

@@ -10,6 +10,7 @@ import type { VmImage, VmRecord, VmSpec, VmState, WantedState } from "../pool/vm
 import { changeVm, moveVm, stateDeadlineMs } from "./change-vm.ts";
 import { alreadyExists, checkEtag, checkGeneration, findRepeated, rememberRequest, repeatedButGone } from "./checks.ts";
 import { checkProjectBound } from "./client-project.ts";
+import { boundedLeaseMs, grantedLeaseMs, withGrantedLease } from "./granted-lease.ts";
 import { partFromLostHost } from "./letting-go.ts";
 
 export function applyVmCreate(pool: Pool, event: VmCreate, timeMs: number): VmRecord {
@@ -21,7 +22,7 @@ export function applyVmCreate(pool: Pool, event: VmCreate, timeMs: number): VmRe
   }
   const existing = pool.vms.get(event.id);
   if (existing !== undefined && existing.state !== "DELETED") throw alreadyExists(`vms/${event.id}`);
-  const { spec } = event;
+  const spec = withGrantedLease(event.spec, pool.settings.vms);
   const image = resolveImage(pool, spec);
   if (spec.placement.host !== undefined && !pool.hosts.has(spec.placement.host)) {
     throw notFound(`hosts/${spec.placement.host}`);
@@ -76,7 +77,7 @@ export function applyVmUpdate(pool: Pool, event: VmUpdate, timeMs: number): VmRe
   checkEtag(vm, event.etag, `vms/${vm.id}`);
   checkGeneration(vm, event.baseGeneration, `vms/${vm.id}`);
   checkNotLeaving(vm);
-  const { spec } = event;
+  const spec = withChangedLease(pool, vm, event.spec);
   if (vm.state !== "PENDING") {
     // Another lease begins now; the same goes on.
     const isSame = spec.leaseDurationMs === vm.spec.leaseDurationMs;
@@ -106,7 +107,11 @@ export function applyVmRenew(pool: Pool, event: VmRenew, timeMs: number): VmReco
       metadata: { state: vm.state, vm: `vms/${vm.id}` },
     });
   }
-  const { leaseDurationMs = vm.spec.leaseDurationMs } = event;
+  // As long as before, if it may still be: a lease that was granted is not refused for a bound that came later.
+  const leaseDurationMs =
+    event.leaseDurationMs === undefined
+      ? Math.min(vm.spec.leaseDurationMs, pool.settings.vms.maximumLeaseMs)
+      : boundedLeaseMs(event.leaseDurationMs, pool.settings.vms);
   const isSame = leaseDurationMs === vm.spec.leaseDurationMs;
   return changeVm(pool, vm, timeMs, {
     ...(isSame ? {} : { spec: { ...vm.spec, leaseDurationMs }, generation: vm.generation + 1 }),
@@ -149,6 +154,13 @@ function wantDeleted(
   };
   if (vm.host !== undefined) return changeVm(pool, vm, timeMs, fields);
   return moveVm(pool, vm, "dropped", { timeMs, reason: "Deleted", fields });
+}
+
+/** A lease that stays as it is needs nobody's leave. */
+function withChangedLease(pool: Pool, vm: VmRecord, { leaseDurationMs: askedMs = 0, ...spec }: VmSpec): VmSpec {
+  const isSame = askedMs === (vm.spec.leaseDurationMs ?? 0);
+  const leaseDurationMs = isSame ? vm.spec.leaseDurationMs : grantedLeaseMs(askedMs, pool.settings.vms);
+  return leaseDurationMs === undefined ? spec : { ...spec, leaseDurationMs };
 }
 
 /** A copy has none, and that of a VM which is placed anew may have been deleted since it was placed first. */

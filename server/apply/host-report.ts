@@ -5,7 +5,7 @@ import { isOutdated } from "../pool/dial.ts";
 import type { HostConnected, HostDisconnected, HostHeard, HostInventoried, HostUse } from "../pool/events.ts";
 import type { CachedImage, HostCondition, HostContact, HostRecord, HostSpec, HostVm } from "../pool/host.ts";
 import { nextHostState } from "../pool/host-machine.ts";
-import { heartbeatPeriodMs, resendsMax, silentAfterPeriods } from "../pool/limits.ts";
+import { heartbeatPeriodMs, resendsMax } from "../pool/limits.ts";
 import { orphansAmong } from "../pool/orphan.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { VmRecord } from "../pool/vm.ts";
@@ -179,6 +179,7 @@ function contactOf(
   { sessionId, timeMs }: { readonly sessionId: string; readonly timeMs: number },
 ): HostContact {
   const periodMs = heartbeatPeriodMs(pool.hosts.size);
+  const { silentAfterPeriods } = pool.settings.hosts;
   return {
     isConnected: true,
     sessionId,

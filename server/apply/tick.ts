@@ -3,10 +3,11 @@ import { asHostId, asVmId, type HostId, type VmId } from "../../shared/ids.ts";
 import type { HostRecord } from "../pool/host.ts";
 import { nextHostState } from "../pool/host-machine.ts";
 import { pendingExpiry } from "../pool/lease.ts";
-import { historyEntriesMax, historyRetentionMs, lostAfterMs, requestRetentionMs } from "../pool/limits.ts";
+import { historyEntriesMax, historyRetentionMs, requestRetentionMs } from "../pool/limits.ts";
 import { nextRemovalMs } from "../pool/orphan.ts";
-import { type Pool, vmDueMs } from "../pool/pool.ts";
+import type { Pool } from "../pool/pool.ts";
 import type { VmRecord } from "../pool/vm.ts";
+import { stateEndMs, vmDueMs } from "../pool/vm-due.ts";
 import { changeVm, failVm, moveVm } from "./change-vm.ts";
 import { expireVm } from "./expiry.ts";
 import { partFromLostHost, retryElsewhere } from "./letting-go.ts";
@@ -31,14 +32,15 @@ function vmDue(pool: Pool, id: VmId, timeMs: number): void {
   const vm = pool.vms.get(id);
   if (vm === undefined) return;
   const expiry = pendingExpiry(vm);
+  const endMs = stateEndMs(vm, pool.settings);
   if (expiry !== undefined && expiry.atMs <= timeMs) expireVm(pool, vm, expiry, timeMs);
-  else if (vm.deadlineMs !== undefined && vm.deadlineMs <= timeMs) {
+  else if (endMs !== undefined && endMs <= timeMs) {
     const postponedToMs = awaitedContactMs(pool, vm, timeMs);
     if (postponedToMs === undefined) deadlinePassed(pool, vm, timeMs);
     else pool.deadlines.schedule(`vm/${id}`, postponedToMs);
   } else if (vm.retryAtMs !== undefined && vm.retryAtMs <= timeMs) changeVm(pool, vm, timeMs, { retryAtMs: undefined });
   else {
-    const dueMs = vmDueMs(vm);
+    const dueMs = vmDueMs(vm, pool.settings);
     if (dueMs !== undefined) pool.deadlines.schedule(`vm/${id}`, dueMs);
   }
 }
@@ -108,7 +110,7 @@ function hostDue(pool: Pool, id: HostId, timeMs: number): void {
     else pool.deadlines.schedule(`host/${id}`, removalMs);
   }
   if (contact === undefined || host.state === "ENROLLED" || host.state === "LOST") return;
-  const lostAtMs = contact.silentAtMs + lostAfterMs;
+  const lostAtMs = contact.silentAtMs + pool.settings.hosts.lostAfterMs;
   if (timeMs < contact.silentAtMs) pool.deadlines.schedule(`host/${id}`, contact.silentAtMs);
   else if (timeMs < lostAtMs) {
     hostSilent(pool, host, "silent", timeMs);

@@ -15,7 +15,7 @@ import { planRemovals } from "../planners/orphans.ts";
 import { PlacementPlanner } from "../planners/waiting.ts";
 import type { DurableBatch } from "../pool/changes.ts";
 import type { EventReply, PoolEvent } from "../pool/events.ts";
-import { heartbeatPeriodMs, startGraceMs } from "../pool/limits.ts";
+import { heartbeatPeriodMs } from "../pool/limits.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { PoolView } from "../pool/view.ts";
 import type { Store } from "../storage/store.ts";
@@ -147,7 +147,7 @@ export class Engine implements EngineApi {
 
   /** After a start every host has to be heard again before it can be called silent. */
   private awaitHosts(): void {
-    const silentAtMs = this.nowMs() + startGraceMs;
+    const silentAtMs = this.nowMs() + this.pool.settings.hosts.startGraceMs;
     for (const host of this.pool.hosts.values()) {
       if (host.state !== "READY" && host.state !== "DISCONNECTED") continue;
       this.pool.setContact(host.id, {

@@ -6,6 +6,7 @@ import type { HostRecord } from "../pool/host.ts";
 import type { LifetimesRecord } from "../pool/lifetimes.ts";
 import { Pool } from "../pool/pool.ts";
 import type { ProjectRecord } from "../pool/project.ts";
+import type { SettingsRecord } from "../pool/settings/settings.ts";
 import type { CatalogRecord, RequestRecord, TemplateRecord } from "../pool/template.ts";
 import type { VmRecord } from "../pool/vm.ts";
 import { parseRecordKey, recordKey } from "../storage/key-layout.ts";
@@ -21,6 +22,7 @@ const historyKind = defineRecordKind<HistoryPage>("history", []);
 const lifetimesKind = defineRecordKind<LifetimesRecord>("lifetimes", []);
 const projectKind = defineRecordKind<ProjectRecord>("project", []);
 const requestKind = defineRecordKind<RequestRecord>("request", []);
+const settingsKind = defineRecordKind<SettingsRecord>("settings", []);
 
 /** All of them, by name. */
 export const recordKinds = {
@@ -32,6 +34,7 @@ export const recordKinds = {
   history: historyKind,
   request: requestKind,
   lifetimes: lifetimesKind,
+  settings: settingsKind,
 } satisfies { readonly [Kind in RecordChange["kind"]]: object };
 
 /** The batch that makes the changes durable. */
@@ -55,7 +58,13 @@ export function decodePool(contents: StoreContents): { readonly pool: Pool; read
   const noteTime = (timeMs: number): void => {
     newestMs = Math.max(newestMs, timeMs);
   };
-  // Hosts, templates, catalogs and projects first: what VMs wait for, and where they stand, is looked up while they are put.
+  // Settings first: everything else is put under them.
+  for (const entry of records) {
+    if (entry.kind !== "settings") continue;
+    pool.putSettings(entry.record);
+    noteTime(entry.record.updateTimeMs);
+  }
+  // Hosts, templates, catalogs and projects next: what VMs wait for, and where they stand, is looked up while they are put.
   for (const entry of records) {
     if (entry.kind === "host") pool.putHost(entry.record);
     else if (entry.kind === "template") pool.putTemplate(entry.record);
@@ -100,6 +109,8 @@ function encodeAfter(change: RecordChange): string | undefined {
       return change.after && encodeRecord(historyKind, change.after);
     case "lifetimes":
       return change.after && encodeRecord(lifetimesKind, change.after);
+    case "settings":
+      return change.after && encodeRecord(settingsKind, change.after);
     default:
       return assertNever(change, "record kind");
   }
@@ -114,6 +125,7 @@ type StoredRecord =
   | { readonly kind: "request"; readonly record: RequestRecord }
   | { readonly kind: "history"; readonly id: string; readonly read: () => HistoryPage }
   | { readonly kind: "lifetimes"; readonly record: LifetimesRecord }
+  | { readonly kind: "settings"; readonly record: SettingsRecord }
   | { readonly kind: "meta"; readonly record: undefined };
 
 function decodeEntry(entry: StoreEntry): StoredRecord {
@@ -136,6 +148,8 @@ function decodeEntry(entry: StoreEntry): StoredRecord {
       return { kind, id, read: once(() => decodeRecord(historyKind, entry)) };
     case "lifetimes":
       return { kind, record: decodeRecord(lifetimesKind, entry) };
+    case "settings":
+      return { kind, record: decodeRecord(settingsKind, entry) };
     case "meta":
       return { kind, record: undefined };
     default:

@@ -3,6 +3,7 @@
  * asked for and kept for the next VM of their kind; the one that was not asked for the longest makes room.
  */
 import type { HostId } from "../../shared/ids.ts";
+import type { PlacementSettings } from "../pool/settings/placement.ts";
 import type { Shape } from "../pool/shape.ts";
 import type { PoolView } from "../pool/view.ts";
 import { HostRanking } from "./ranking.ts";
@@ -19,9 +20,12 @@ export class HostRankings {
   private readonly view: PoolView;
   /** The one that was asked for the longest ago comes first. */
   private readonly rankings = new Map<string, HostRanking>();
+  /** Those that all rankings were built under. */
+  private settings: PlacementSettings;
 
   constructor(view: PoolView) {
     this.view = view;
+    this.settings = view.settings.placement;
   }
 
   get size(): number {
@@ -35,12 +39,20 @@ export class HostRankings {
 
   /** The host that a look at all hosts would choose; nothing if the VM fits nowhere. */
   best(vm: ScoredVm, shape: Shape): HostId | undefined {
-    const key = rankingKey(vm, shape);
+    this.followSettings();
+    const key = rankingKey(vm, shape, this.settings);
     const ranking = this.rankings.get(key) ?? new HostRanking(this.view, shape, vm);
     this.rankings.delete(key);
     this.rankings.set(key, ranking);
     this.dropOldest();
     return ranking.best(vm);
+  }
+
+  /** Other weights give other scores: every ranking is built anew when it is next asked for. */
+  private followSettings(): void {
+    if (this.settings === this.view.settings.placement) return;
+    this.settings = this.view.settings.placement;
+    this.rankings.clear();
   }
 
   private dropOldest(): void {

@@ -1,6 +1,10 @@
-/** The scores: each a named term between 0 and 1, and its weight. Only hosts that pass all filters are scored. */
+/**
+ * The scores: each a named term between 0 and 1, and its weight, which is a setting. Only hosts that pass all filters are
+ * scored.
+ */
 import { type Labels, labelOf, matchesLabel } from "../pool/labels.ts";
 import type { HostLedger } from "../pool/ledger.ts";
+import type { PlacementSettings } from "../pool/settings/placement.ts";
 import { imageKey, type Shape } from "../pool/shape.ts";
 import type { PoolView } from "../pool/view.ts";
 import type { Resources, VmFailure, VmImage, VmSpec } from "../pool/vm.ts";
@@ -18,7 +22,8 @@ export interface ScoredVm {
 
 interface Score {
   readonly name: string;
-  readonly weight: number;
+  /** Its weight's name in the settings. */
+  readonly weight: keyof PlacementSettings["weights"];
   readonly value: (candidate: Candidate, vm: ScoredVm, view: PoolView) => number;
 }
 
@@ -27,44 +32,66 @@ interface Score {
  * decides between hosts that are alike otherwise.
  */
 export const scores: readonly Score[] = [
-  { name: "not_failed_here", weight: 200, value: ({ host }, { failure }) => (failure?.host === host.id ? 0 : 1) },
-  { name: "template_present", weight: 100, value: ({ ledger }, { image }) => (holdsImage(ledger, image) ? 1 : 0) },
+  {
+    name: "not_failed_here",
+    weight: "notFailedHere",
+    value: ({ host }, { failure }) => (failure?.host === host.id ? 0 : 1),
+  },
+  {
+    name: "template_present",
+    weight: "templatePresent",
+    value: ({ ledger }, { image }) => (holdsImage(ledger, image) ? 1 : 0),
+  },
   {
     name: "preferred_labels",
-    weight: 50,
+    weight: "preferredLabels",
     value: ({ ledger }, { spec: { placement } }) => matchingShare(ledger.labels, placement.preferred),
   },
-  { name: "spread_key", weight: 30, value: ({ host }, { spec }, view) => 1 / (1 + countAlike(view, host.id, spec)) },
+  {
+    name: "spread_key",
+    weight: "spreadKey",
+    value: ({ host }, { spec }, view) => 1 / (1 + countAlike(view, host.id, spec)),
+  },
   {
     name: "strategy",
-    weight: 10,
-    value: ({ ledger }, { spec, resources }) => {
+    weight: "strategy",
+    value: ({ ledger }, { spec, resources }, { settings }) => {
       const full = fullness(ledger, resources);
-      return spec.placement.strategy === "spread" ? 1 - full : full;
+      return strategyOf(spec, settings.placement) === "spread" ? 1 - full : full;
     },
   },
 ];
 
 /** The sum of all terms. */
 export function scoreOf(candidate: Candidate, vm: ScoredVm, view: PoolView): number {
+  const { weights } = view.settings.placement;
   let sum = 0;
-  for (const score of scores) sum += score.weight * score.value(candidate, vm, view);
+  for (const score of scores) sum += weights[score.weight] * score.value(candidate, vm, view);
   return sum;
 }
 
 /** Every term by itself, for explanations. */
 export function scoreTerms(candidate: Candidate, vm: ScoredVm, view: PoolView): readonly ScoreTerm[] {
-  return scores.map(({ name, weight, value }) => ({ name, weight, value: value(candidate, vm, view) }));
+  const { weights } = view.settings.placement;
+  return scores.map(({ name, weight, value }) => ({
+    name,
+    weight: weights[weight],
+    value: value(candidate, vm, view),
+  }));
 }
 
 /**
  * Equal for VMs that every host scores alike, but for the host that failed one of them: all that the terms above look at and
  * the shape does not say. A term that looks at more of a VM adds it here.
  */
-export function rankingKey({ spec }: ScoredVm, shape: Shape): string {
-  const { preferred, strategy, spreadKey } = spec.placement;
+export function rankingKey({ spec }: ScoredVm, shape: Shape, settings: PlacementSettings): string {
+  const { preferred, spreadKey } = spec.placement;
   const spread = spreadKey === undefined ? [] : [spreadKey, labelOf(spec.labels, spreadKey)];
-  return `${JSON.stringify([strategy, preferred, spread])} ${shape.key}`;
+  return `${JSON.stringify([strategyOf(spec, settings), preferred, spread])} ${shape.key}`;
+}
+
+function strategyOf({ placement }: VmSpec, settings: PlacementSettings): PlacementSettings["strategy"] {
+  return placement.strategy ?? settings.strategy;
 }
 
 /** Whether the host needs no pull for the VM. */

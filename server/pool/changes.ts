@@ -3,6 +3,7 @@ import type { HistoryPage } from "./history.ts";
 import type { HostRecord } from "./host.ts";
 import type { LifetimesRecord } from "./lifetimes.ts";
 import type { ProjectRecord } from "./project.ts";
+import type { SettingsRecord } from "./settings/settings.ts";
 import type { CatalogRecord, RequestRecord, TemplateRecord } from "./template.ts";
 import type { VmRecord } from "./vm.ts";
 
@@ -21,7 +22,8 @@ export type RecordChange =
   | ChangeOf<"project", ProjectRecord>
   | ChangeOf<"request", RequestRecord>
   | ChangeOf<"history", HistoryPage>
-  | ChangeOf<"lifetimes", LifetimesRecord>;
+  | ChangeOf<"lifetimes", LifetimesRecord>
+  | ChangeOf<"settings", SettingsRecord>;
 
 export interface ChangeOf<Kind extends string, R> {
   readonly kind: Kind;

@@ -6,6 +6,7 @@ import type { CatalogId, CommandId, HostId, ProjectId, TemplateId, Uid, VmId } f
 import type { DialNumber } from "./dial.ts";
 import type { CachedImage, HostFacts, HostRecord, HostSpec, HostVm } from "./host.ts";
 import type { ProjectRecord, ProjectSpec } from "./project.ts";
+import type { SettingsRecord, SettingsSpec } from "./settings/settings.ts";
 import type { CatalogRecord, CatalogSpec, TemplateRecord, TemplateSpec } from "./template.ts";
 import type {
   CommandKind,
@@ -144,6 +145,17 @@ export interface ProjectDelete {
   readonly etag?: string;
 }
 
+/** Changes the settings of the pool. */
+export interface SettingsUpdate {
+  readonly type: "settings-update";
+  /** Taken if nothing was ever set before. */
+  readonly uid: Uid;
+  readonly etag?: string;
+  /** 0 if nothing was ever set before. */
+  readonly baseGeneration: number;
+  readonly spec: SettingsSpec;
+}
+
 // --- What hosts tell. All but the first carry the epoch of their session; those of an older session are dropped.
 
 export interface HostUse {
@@ -270,6 +282,7 @@ export type PoolEvent =
   | ProjectCreate
   | ProjectUpdate
   | ProjectDelete
+  | SettingsUpdate
   | HostConnected
   | HostHeard
   | HostInventoried
@@ -298,6 +311,7 @@ export interface EventReplies {
   "project-create": ProjectRecord;
   "project-update": ProjectRecord;
   "project-delete": ProjectRecord;
+  "settings-update": SettingsRecord;
   /** Nothing: the Hello was outdated. */
   "host-connected": HostRecord | undefined;
   /** False: the message was of an older session and was dropped. */

@@ -11,15 +11,6 @@ export function heartbeatPeriodMs(hostCount: number): number {
   return Math.max(10 * secondMs, hostCount);
 }
 
-/** How long a host may be silent before its VMs are UNKNOWN: three heartbeats, so that one lost packet means nothing. */
-export const silentAfterPeriods = 3;
-
-/** How long a host may be silent before it is LOST: a Mac that installs an update and restarts is back within that. */
-export const lostAfterMs = 15 * minuteMs;
-
-/** The first bound of silence after the server's own start: agents back off for up to 30 s before they return. */
-export const startGraceMs = 2 * minuteMs;
-
 /** How long a connected host may take to say that it has taken a create on. */
 export const placedMaxMs = 2 * minuteMs;
 
@@ -31,12 +22,6 @@ export const startMarginMs = 2 * minuteMs;
 
 /** How long stopping, suspending and pausing may take: suspending writes all memory to disk. */
 export const changeMaxMs = 10 * minuteMs;
-
-/** How long a failed VM is kept for a look. */
-export const failedRetentionMs = 15 * minuteMs;
-
-/** How long a deleted VM's record is kept, so that whoever waits for it sees it go. */
-export const deletedRetentionMs = 10 * minuteMs;
 
 /** How many deleted VMs' records are kept at most: the oldest go first. About 30 MB. */
 export const deletedRecordsMax = 20_000;

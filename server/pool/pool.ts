@@ -10,17 +10,18 @@ import { Deadlines } from "./deadlines.ts";
 import { History, type HistoryEntry } from "./history.ts";
 import { hostMoves, vmMoves } from "./history-moves.ts";
 import type { HostContact, HostRecord } from "./host.ts";
-import { pendingExpiry } from "./lease.ts";
 import { HostLedger, isBeingMade } from "./ledger.ts";
 import { endedStayMs, type LifetimesRecord, observeLifetime } from "./lifetimes.ts";
 import { historyEntriesMax, historyRetentionMs, requestRetentionMs } from "./limits.ts";
 import { nextRemovalMs } from "./orphan.ts";
 import type { ProjectRecord } from "./project.ts";
 import { isWaiting, type ProjectLedger, ProjectLedgers } from "./project-ledgers.ts";
+import { defaultSettings, fillSettings, type PoolSettings, type SettingsRecord } from "./settings/settings.ts";
 import { shapeOf } from "./shape.ts";
 import type { CatalogRecord, RequestRecord, TemplateRecord } from "./template.ts";
 import type { PoolView } from "./view.ts";
 import { type VmRecord, type VmState, vmStates } from "./vm.ts";
+import { vmDueMs } from "./vm-due.ts";
 import { WaitingLine } from "./waiting-line.ts";
 import { WaitingQueue } from "./waiting-queue.ts";
 
@@ -56,6 +57,8 @@ export class Pool implements PoolView {
   readonly projectLedgers = new ProjectLedgers();
   private readonly line = new WaitingLine();
   private moveCount = 0;
+  private filledSettings = defaultSettings;
+  private setSettings: SettingsRecord | undefined;
 
   /** @param revision the store's revision. */
   constructor(revision: number) {
@@ -73,6 +76,14 @@ export class Pool implements PoolView {
 
   get hostMoves(): number {
     return this.moveCount;
+  }
+
+  get settings(): PoolSettings {
+    return this.filledSettings;
+  }
+
+  get settingsRecord(): SettingsRecord | undefined {
+    return this.setSettings;
   }
 
   queuePosition(id: VmId): number {
@@ -252,6 +263,15 @@ export class Pool implements PoolView {
     this.note({ kind: "request", id, before, after: undefined });
   }
 
+  /** What was concluded under the settings as they were is left to whoever changes them. */
+  putSettings(after: SettingsRecord): void {
+    const before = this.setSettings;
+    this.setSettings = after;
+    this.filledSettings = fillSettings(after.spec, this.filledSettings);
+    this.moveCount += 1;
+    this.note({ kind: "settings", id: after.id, before, after });
+  }
+
   private get hasChanges(): boolean {
     return this.changes.size > 0 || this.history.hasNoted;
   }
@@ -306,7 +326,7 @@ export class Pool implements PoolView {
       return;
     }
     this.dirtyVms.add(id);
-    const dueMs = vmDueMs(after);
+    const dueMs = vmDueMs(after, this.settings);
     if (dueMs !== undefined) this.deadlines.schedule(`vm/${id}`, dueMs);
   }
 
@@ -365,13 +385,6 @@ export class Pool implements PoolView {
     if (vm.retryAtMs === undefined) this.queue.add(place, shapeOf(vm));
     else this.queue.remove(id);
   }
-}
-
-/** When the VM has to be looked at again though nothing happened to it. */
-export function vmDueMs(vm: VmRecord): number | undefined {
-  const never = Number.POSITIVE_INFINITY;
-  const dueMs = Math.min(vm.deadlineMs ?? never, vm.retryAtMs ?? never, pendingExpiry(vm)?.atMs ?? never);
-  return dueMs === never ? undefined : dueMs;
 }
 
 const noVms: ReadonlySet<VmId> = new Set();

@@ -6,6 +6,7 @@ import type { HostLedger } from "./ledger.ts";
 import type { LifetimesRecord } from "./lifetimes.ts";
 import type { ProjectRecord } from "./project.ts";
 import type { ProjectLedger } from "./project-ledgers.ts";
+import type { PoolSettings, SettingsRecord } from "./settings/settings.ts";
 import type { CatalogRecord, RequestRecord, TemplateRecord } from "./template.ts";
 import type { VmRecord, VmState } from "./vm.ts";
 
@@ -23,6 +24,10 @@ export interface PoolView {
   readonly lifetimes: ReadonlyMap<TemplateId, LifetimesRecord>;
   /** What happened, as far as it is kept. */
   readonly history: HistoryView;
+  /** The settings with every default filled in. */
+  readonly settings: PoolSettings;
+  /** What was set, and when; absent if nothing ever was. */
+  readonly settingsRecord: SettingsRecord | undefined;
   /** What is known of the host since this server started; absent if it was never heard. */
   contact(host: HostId): HostContact | undefined;
   /** The host's capacity and what of it is taken. */

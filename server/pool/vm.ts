@@ -57,7 +57,8 @@ export interface VmPlacement {
   readonly required: readonly LabelExpression[];
   readonly preferred: readonly LabelExpression[];
   readonly spreadKey?: string;
-  readonly strategy: "pack" | "spread";
+  /** Absent: as the settings say. */
+  readonly strategy?: "pack" | "spread";
 }
 
 /** What a client wants; only clients write it. Defaults are filled in where the request came in. */

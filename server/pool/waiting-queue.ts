@@ -79,6 +79,15 @@ export class WaitingQueue {
     }
   }
 
+  /** Any host may fit now: no group is parked any more. */
+  wakeAll(): void {
+    for (const group of this.groups.values()) {
+      group.isParked = false;
+      group.changedHosts.clear();
+      this.awaken(group);
+    }
+  }
+
   /** The awake group whose first VM goes before those of all others, or nothing. */
   nextAwake(): WaitingGroup | undefined {
     return this.awake.first;

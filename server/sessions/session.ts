@@ -18,7 +18,6 @@ import type { EngineApi } from "../engine/engine-api.ts";
 import type { DialNumber } from "../pool/dial.ts";
 import type { HostConnected } from "../pool/events.ts";
 import type { HostRecord } from "../pool/host.ts";
-import { silentAfterPeriods } from "../pool/limits.ts";
 import type { CommandMessage } from "./command-messages.ts";
 import {
   type Ending,
@@ -56,6 +55,8 @@ export interface SessionOwner {
   claim(session: Session, who: Identity, connect: () => void): Ending | undefined;
   /** What the server wants of the host's agent at this time. */
   settingsFor(host: HostRecord): Settings;
+  /** After how many periods without a message a session ends. */
+  readonly silentAfterPeriods: number;
   /** The session is open: what is under way on its host can be sent. */
   onOpen(session: Session): void;
   /** How a call that is no command of the pool's is doing. False: it is none of those. */
@@ -285,7 +286,7 @@ export class Session {
   private checkOpen(nowMs: number): void {
     const silentMs = nowMs - this.heardAtMs;
     const periodMs = this.settings?.heartbeatPeriodMs ?? 0;
-    if (silentMs > silentAfterPeriods * periodMs) this.end(silent(silentMs));
+    if (silentMs > this.owner.silentAfterPeriods * periodMs) this.end(silent(silentMs));
     else if (this.outbox.isStalled(nowMs)) this.end(tooSlow());
     else this.reception?.check(nowMs);
   }

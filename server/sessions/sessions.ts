@@ -15,6 +15,7 @@ import type { Logger } from "../../shared/log.ts";
 import type { DurableBatch, EngineApi } from "../engine/engine-api.ts";
 import type { HostRecord } from "../pool/host.ts";
 import { heartbeatPeriodMs } from "../pool/limits.ts";
+import { defaultSettings } from "../pool/settings/settings.ts";
 import { Dispatch } from "./dispatch.ts";
 import { type Ending, hostDeleted, notServing, serverLeaving, tooManyStreams } from "./endings.ts";
 import type { HostCalls } from "./host-calls.ts";
@@ -64,6 +65,7 @@ class AgentSessions implements Sessions, SessionOwner {
   readonly calls: SessionCalls;
   private readonly options: SessionsOptions;
   /** The time between heartbeats that a pool of this size asks for. */
+  silentAfterPeriods = defaultSettings.hosts.silentAfterPeriods;
   private periodMs = heartbeatPeriodMs(0);
   private readonly registry = new Registry();
   /** Every stream that has not closed, whether its session is open or not. */
@@ -187,6 +189,7 @@ class AgentSessions implements Sessions, SessionOwner {
   private measurePool(): void {
     const measured = this.options.engine.read((view) => {
       this.periodMs = heartbeatPeriodMs(view.hosts.size);
+      this.silentAfterPeriods = view.settings.hosts.silentAfterPeriods;
     });
     // An engine that is stopping has no more hosts to tell of.
     measured.catch(() => undefined);

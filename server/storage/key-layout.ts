@@ -20,6 +20,7 @@ export const recordKindNames = [
   "meta",
   "project",
   "request",
+  "settings",
   "template",
   "vm",
 ] as const;

@@ -68,7 +68,7 @@ export const hostLossPolicies: Table<"keep" | NonNullable<vm.VmSpec["onHostLost"
   replace: VmSpec_OnHostLost.REPLACE,
 };
 
-export const strategies: Table<vm.VmPlacement["strategy"], VmPlacement_Strategy> = {
+export const strategies: Table<NonNullable<vm.VmPlacement["strategy"]>, VmPlacement_Strategy> = {
   pack: VmPlacement_Strategy.PACK,
   spread: VmPlacement_Strategy.SPREAD,
 };

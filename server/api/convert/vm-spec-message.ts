@@ -36,6 +36,6 @@ function toPlacement(placement: VmPlacement): MessageInitShape<typeof VmPlacemen
     required: placement.required.map(toLabelExpression),
     preferred: placement.preferred.map(toLabelExpression),
     spreadKey: placement.spreadKey ?? "",
-    strategy: strategies[placement.strategy],
+    ...(placement.strategy === undefined ? {} : { strategy: strategies[placement.strategy] }),
   };
 }

@@ -1,5 +1,6 @@
 /** Reads what a client wants of a VM: every field checked, every default filled in. */
 import { create } from "@bufbuild/protobuf";
+import type { Duration } from "@bufbuild/protobuf/wkt";
 import {
   type VmPlacement as VmPlacementMessage,
   VmPlacementSchema,
@@ -54,7 +55,7 @@ export function readVmSpecParts(checks: FieldChecks, field: Field<VmSpecMessage>
   const readiness = readReadiness(checks, { path: `${path}.readiness`, value: spec.readiness });
   const timeoutField = { path: `${path}.pending_timeout`, value: spec.pendingTimeout };
   const leaseField = { path: `${path}.lease_duration`, value: spec.leaseDuration };
-  const leaseMs = readDuration(checks, leaseField, leaseDurationMs);
+  const leaseMs = readLease(checks, leaseField);
   const lifetimeField = { path: `${path}.max_lifetime`, value: spec.maxLifetime };
   const lifetimeMs = readDuration(checks, lifetimeField, maxLifetimeMs);
   return {
@@ -71,6 +72,12 @@ export function readVmSpecParts(checks: FieldChecks, field: Field<VmSpecMessage>
     labels: readLabels(checks, { path: `${path}.labels`, value: spec.labels }),
     annotations: readAnnotations(checks, { path: `${path}.annotations`, value: spec.annotations }),
   };
+}
+
+/** 0 is without a lease, whatever the settings give to those who do not say. */
+function readLease(checks: FieldChecks, field: Field<Duration | undefined>): number | undefined {
+  const isNone = field.value?.seconds === 0n && field.value.nanos === 0;
+  return isNone ? 0 : readDuration(checks, field, leaseDurationMs);
 }
 
 /** What becomes of it when its host is lost, or cannot make it. */
@@ -130,13 +137,14 @@ function readPlacement(checks: FieldChecks, field: Field<VmPlacementMessage | un
   const { spreadKey } = placement;
   if (spreadKey !== "") checkLabelKey(checks, `${path}.spread_key`, spreadKey);
   const strategyField = { path: `${path}.strategy`, value: placement.strategy };
+  const strategy = optionalWord(checks, strategyField, strategies);
   return {
     ...(architecture === undefined ? {} : { architecture }),
     ...(host === undefined ? {} : { host }),
     required: readLabelExpressions(checks, { path: `${path}.required`, value: placement.required }),
     preferred: readLabelExpressions(checks, { path: `${path}.preferred`, value: placement.preferred }),
     ...(spreadKey === "" ? {} : { spreadKey }),
-    strategy: optionalWord(checks, strategyField, strategies) ?? "pack",
+    ...(strategy === undefined ? {} : { strategy }),
   };
 }
 

@@ -1,4 +1,4 @@
-/** PoolService: totals, the queue, the version, and backups. */
+/** PoolService: totals, the queue, the version, settings, and backups. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import {
   type BackupResponseSchema,
@@ -14,10 +14,13 @@ import { architectures, vmStateValues } from "../convert/enums.ts";
 import { isPlaceable } from "../convert/host.ts";
 import { toTimestamp } from "../convert/time.ts";
 import { bindService, type ServiceBinding } from "../rpc/handlers.ts";
+import { getSettings, updateSettings } from "./settings.ts";
 
 export function poolService(context: ApiContext): ServiceBinding {
   return bindService(PoolService, {
     getPool: async () => ({ pool: await context.engine.read((view) => toPool(view, context)) }),
+    getSettings: async () => ({ settings: await getSettings(context) }),
+    updateSettings: async (request) => ({ settings: await updateSettings(context, request) }),
     backup: (_request, { signal }) => backup(context, signal),
   });
 }

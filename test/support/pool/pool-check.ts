@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import type { HostRecord } from "../../../server/pool/host.ts";
 import { HostLedger } from "../../../server/pool/ledger.ts";
-import { type Pool, vmDueMs } from "../../../server/pool/pool.ts";
+import type { Pool } from "../../../server/pool/pool.ts";
 import { ProjectLedger } from "../../../server/pool/project-ledgers.ts";
 import { type VmRecord, vmStates } from "../../../server/pool/vm.ts";
+import { vmDueMs } from "../../../server/pool/vm-due.ts";
 import { kindUnderWay } from "../../../server/pool/vm-machine.ts";
 import { parseHostVmName } from "../../../shared/ids.ts";
 
@@ -50,7 +51,7 @@ export function checkPlanned(pool: Pool): void {
 
 /** What is due on a host that has yet to be heard, after a start for one, waits until the host counts as silent. */
 function latestLookMs(pool: Pool, vm: VmRecord): number | undefined {
-  const dueMs = vmDueMs(vm);
+  const dueMs = vmDueMs(vm, pool.settings);
   const contact = vm.host === undefined ? undefined : pool.contact(vm.host);
   if (dueMs === undefined || contact === undefined || contact.isConnected) return dueMs;
   return Math.max(dueMs, contact.silentAtMs);

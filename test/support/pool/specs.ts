@@ -27,7 +27,7 @@ export function vmSpec({ placement, ...fields }: VmSpecFields = {}): VmSpec {
     labels: {},
     annotations: {},
     ...fields,
-    placement: { required: [], preferred: [], strategy: "pack", ...placement },
+    placement: { required: [], preferred: [], ...placement },
   };
 }
 

@@ -9,6 +9,7 @@ import type { LifetimesRecord } from "../../../server/pool/lifetimes.ts";
 import type { ProjectRecord } from "../../../server/pool/project.ts";
 import type { CatalogRecord, RequestRecord, TemplateRecord } from "../../../server/pool/template.ts";
 import type { Shape, ShapeOf } from "./record-shape.ts";
+import { settingsShape } from "./settings-shape.ts";
 import { architectureShape, guestOsShape, readinessShape, resourcesShape, vmShape } from "./vm-shape.ts";
 
 const hostShape: ShapeOf<HostRecord> = {
@@ -177,4 +178,5 @@ export const recordShapes: { readonly [Kind in keyof typeof recordKinds]: Shape 
   history: historyShape,
   request: requestShape,
   lifetimes: lifetimesShape,
+  settings: settingsShape,
 };

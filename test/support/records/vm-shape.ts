@@ -64,7 +64,7 @@ const specShape: ShapeOf<VmRecord["spec"]> = {
     required: [labelExpressionShape],
     preferred: [labelExpressionShape],
     "spreadKey?": "string",
-    strategy: { words: { pack: 1, spread: 1 } },
+    "strategy?": { words: { pack: 1, spread: 1 } },
   },
   priority: "number",
   wanted: { words: { running: 1, stopped: 1, suspended: 1, paused: 1, deleted: 1 } },

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { filters } from "../../../../server/placement/filters.ts";
 import { scores } from "../../../../server/placement/scores.ts";
+import { defaultSettings } from "../../../../server/pool/settings/settings.ts";
 
 const page = readFileSync(new URL("../../../../docs/placement.md", import.meta.url), "utf8");
 
@@ -23,7 +24,7 @@ describe("docs/placement.md", () => {
   it("names every score with its weight", () => {
     assert.deepEqual(
       tableUnder("Scores").map(([, name, weight]) => [name, Number(weight)]),
-      scores.map(({ name, weight }) => [name, weight]),
+      scores.map(({ name, weight }) => [name, defaultSettings.placement.weights[weight]]),
     );
   });
 });

@@ -47,6 +47,24 @@ describe("the waiting queue", () => {
     assert.deepEqual(drain(queue), ["a", "b"]);
   });
 
+  it("looks at every shape anew, at all hosts, when anything may fit anywhere now", () => {
+    const queue = new WaitingQueue();
+    for (const key of ["a", "b"]) {
+      queue.add(waiting(key), shape(key));
+      queue.park(queue.nextAwake() ?? assert.fail());
+    }
+    queue.wake(host);
+    queue.wakeAll();
+    assert.deepEqual(
+      ["a", "b"].map((id) => queue.group(asVmId(id))).map((group) => [group?.isParked, group?.changedHosts.size]),
+      [
+        [false, 0],
+        [false, 0],
+      ],
+    );
+    assert.deepEqual(drain(queue), ["a", "b"]);
+  });
+
   it("remembers a host that changed while the first of a shape was elsewhere", () => {
     const queue = new WaitingQueue();
     queue.add(waiting("a"), shape("a"));

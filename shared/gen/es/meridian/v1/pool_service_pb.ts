@@ -4,8 +4,10 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Settings } from "./settings_pb.ts";
+import { file_meridian_v1_settings } from "./settings_pb.ts";
 import type { Architecture } from "./types_pb.ts";
 import { file_meridian_v1_types } from "./types_pb.ts";
 import type { VmStatus_State } from "./vm_pb.ts";
@@ -16,7 +18,93 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file meridian/v1/pool_service.proto.
  */
 export const file_meridian_v1_pool_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5tZXJpZGlhbi92MS9wb29sX3NlcnZpY2UucHJvdG8SC21lcmlkaWFuLnYxIg8KDUJhY2t1cFJlcXVlc3QiHwoOQmFja3VwUmVzcG9uc2USDQoFY2h1bmsYASABKAwiEAoOR2V0UG9vbFJlcXVlc3QiMgoPR2V0UG9vbFJlc3BvbnNlEh8KBHBvb2wYASABKAsyES5tZXJpZGlhbi52MS5Qb29sIv8BCgRQb29sEicKBnRvdGFscxgBIAMoCzIXLm1lcmlkaWFuLnYxLlBvb2xUb3RhbHMSLAoJdm1fc3RhdGVzGAIgAygLMhkubWVyaWRpYW4udjEuVm1TdGF0ZUNvdW50EhQKDHF1ZXVlX2xlbmd0aBgDIAEoDRI3ChNvbGRlc3RfcGVuZGluZ190aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd2ZXJzaW9uGAUgASgJEhAKCHJldmlzaW9uGAYgASgDEi4KCnN0YXJ0X3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIogCCgpQb29sVG90YWxzEi8KDGFyY2hpdGVjdHVyZRgBIAEoDjIZLm1lcmlkaWFuLnYxLkFyY2hpdGVjdHVyZRINCgVob3N0cxgCIAEoDRITCgtob3N0c19yZWFkeRgDIAEoDRIXCg9ob3N0c19wbGFjZWFibGUYBCABKA0SLQoIY2FwYWNpdHkYBSABKAsyGy5tZXJpZGlhbi52MS5SZXNvdXJjZVRvdGFscxIuCglhbGxvY2F0ZWQYBiABKAsyGy5tZXJpZGlhbi52MS5SZXNvdXJjZVRvdGFscxITCgttYWNvc19zbG90cxgHIAEoDRIYChBtYWNvc19zbG90c191c2VkGAggASgNIkkKDlJlc291cmNlVG90YWxzEhEKCWNwdV9jb3VudBgBIAEoAxISCgptZW1vcnlfbWliGAIgASgDEhAKCGRpc2tfbWliGAMgASgDIkkKDFZtU3RhdGVDb3VudBIqCgVzdGF0ZRgBIAEoDjIbLm1lcmlkaWFuLnYxLlZtU3RhdHVzLlN0YXRlEg0KBWNvdW50GAIgASgNMpgBCgtQb29sU2VydmljZRJECgdHZXRQb29sEhsubWVyaWRpYW4udjEuR2V0UG9vbFJlcXVlc3QaHC5tZXJpZGlhbi52MS5HZXRQb29sUmVzcG9uc2USQwoGQmFja3VwEhoubWVyaWRpYW4udjEuQmFja3VwUmVxdWVzdBobLm1lcmlkaWFuLnYxLkJhY2t1cFJlc3BvbnNlMAFiBnByb3RvMw", [file_google_protobuf_timestamp, file_meridian_v1_types, file_meridian_v1_vm]);
+  fileDesc("Ch5tZXJpZGlhbi92MS9wb29sX3NlcnZpY2UucHJvdG8SC21lcmlkaWFuLnYxIhQKEkdldFNldHRpbmdzUmVxdWVzdCI+ChNHZXRTZXR0aW5nc1Jlc3BvbnNlEicKCHNldHRpbmdzGAEgASgLMhUubWVyaWRpYW4udjEuU2V0dGluZ3MicQoVVXBkYXRlU2V0dGluZ3NSZXF1ZXN0EicKCHNldHRpbmdzGAEgASgLMhUubWVyaWRpYW4udjEuU2V0dGluZ3MSLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrIkEKFlVwZGF0ZVNldHRpbmdzUmVzcG9uc2USJwoIc2V0dGluZ3MYASABKAsyFS5tZXJpZGlhbi52MS5TZXR0aW5ncyIPCg1CYWNrdXBSZXF1ZXN0Ih8KDkJhY2t1cFJlc3BvbnNlEg0KBWNodW5rGAEgASgMIhAKDkdldFBvb2xSZXF1ZXN0IjIKD0dldFBvb2xSZXNwb25zZRIfCgRwb29sGAEgASgLMhEubWVyaWRpYW4udjEuUG9vbCL/AQoEUG9vbBInCgZ0b3RhbHMYASADKAsyFy5tZXJpZGlhbi52MS5Qb29sVG90YWxzEiwKCXZtX3N0YXRlcxgCIAMoCzIZLm1lcmlkaWFuLnYxLlZtU3RhdGVDb3VudBIUCgxxdWV1ZV9sZW5ndGgYAyABKA0SNwoTb2xkZXN0X3BlbmRpbmdfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHdmVyc2lvbhgFIAEoCRIQCghyZXZpc2lvbhgGIAEoAxIuCgpzdGFydF90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKIAgoKUG9vbFRvdGFscxIvCgxhcmNoaXRlY3R1cmUYASABKA4yGS5tZXJpZGlhbi52MS5BcmNoaXRlY3R1cmUSDQoFaG9zdHMYAiABKA0SEwoLaG9zdHNfcmVhZHkYAyABKA0SFwoPaG9zdHNfcGxhY2VhYmxlGAQgASgNEi0KCGNhcGFjaXR5GAUgASgLMhsubWVyaWRpYW4udjEuUmVzb3VyY2VUb3RhbHMSLgoJYWxsb2NhdGVkGAYgASgLMhsubWVyaWRpYW4udjEuUmVzb3VyY2VUb3RhbHMSEwoLbWFjb3Nfc2xvdHMYByABKA0SGAoQbWFjb3Nfc2xvdHNfdXNlZBgIIAEoDSJJCg5SZXNvdXJjZVRvdGFscxIRCgljcHVfY291bnQYASABKAMSEgoKbWVtb3J5X21pYhgCIAEoAxIQCghkaXNrX21pYhgDIAEoAyJJCgxWbVN0YXRlQ291bnQSKgoFc3RhdGUYASABKA4yGy5tZXJpZGlhbi52MS5WbVN0YXR1cy5TdGF0ZRINCgVjb3VudBgCIAEoDTLFAgoLUG9vbFNlcnZpY2USRAoHR2V0UG9vbBIbLm1lcmlkaWFuLnYxLkdldFBvb2xSZXF1ZXN0GhwubWVyaWRpYW4udjEuR2V0UG9vbFJlc3BvbnNlElAKC0dldFNldHRpbmdzEh8ubWVyaWRpYW4udjEuR2V0U2V0dGluZ3NSZXF1ZXN0GiAubWVyaWRpYW4udjEuR2V0U2V0dGluZ3NSZXNwb25zZRJZCg5VcGRhdGVTZXR0aW5ncxIiLm1lcmlkaWFuLnYxLlVwZGF0ZVNldHRpbmdzUmVxdWVzdBojLm1lcmlkaWFuLnYxLlVwZGF0ZVNldHRpbmdzUmVzcG9uc2USQwoGQmFja3VwEhoubWVyaWRpYW4udjEuQmFja3VwUmVxdWVzdBobLm1lcmlkaWFuLnYxLkJhY2t1cFJlc3BvbnNlMAFiBnByb3RvMw", [file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_meridian_v1_settings, file_meridian_v1_types, file_meridian_v1_vm]);
+
+/**
+ * Asks for the settings.
+ *
+ * @generated from message meridian.v1.GetSettingsRequest
+ */
+export type GetSettingsRequest = Message<"meridian.v1.GetSettingsRequest"> & {
+};
+
+/**
+ * Describes the message meridian.v1.GetSettingsRequest.
+ * Use `create(GetSettingsRequestSchema)` to create a new message.
+ */
+export const GetSettingsRequestSchema: GenMessage<GetSettingsRequest> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_pool_service, 0);
+
+/**
+ * The answer.
+ *
+ * @generated from message meridian.v1.GetSettingsResponse
+ */
+export type GetSettingsResponse = Message<"meridian.v1.GetSettingsResponse"> & {
+  /**
+   * The settings.
+   *
+   * @generated from field: meridian.v1.Settings settings = 1;
+   */
+  settings?: Settings | undefined;
+};
+
+/**
+ * Describes the message meridian.v1.GetSettingsResponse.
+ * Use `create(GetSettingsResponseSchema)` to create a new message.
+ */
+export const GetSettingsResponseSchema: GenMessage<GetSettingsResponse> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_pool_service, 1);
+
+/**
+ * Asks to change settings.
+ *
+ * @generated from message meridian.v1.UpdateSettingsRequest
+ */
+export type UpdateSettingsRequest = Message<"meridian.v1.UpdateSettingsRequest"> & {
+  /**
+   * The fields of `spec` to change and, if nothing may have been overlooked, the etag.
+   *
+   * @generated from field: meridian.v1.Settings settings = 1;
+   */
+  settings?: Settings | undefined;
+
+  /**
+   * Which fields to change, such as `spec.placement.strategy`; one that the mask names and `spec` leaves out gets its default
+   * again. Absent: every section of `spec` that is present, as a whole. "*": all of `spec`.
+   *
+   * @generated from field: google.protobuf.FieldMask update_mask = 2;
+   */
+  updateMask?: FieldMask | undefined;
+};
+
+/**
+ * Describes the message meridian.v1.UpdateSettingsRequest.
+ * Use `create(UpdateSettingsRequestSchema)` to create a new message.
+ */
+export const UpdateSettingsRequestSchema: GenMessage<UpdateSettingsRequest> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_pool_service, 2);
+
+/**
+ * The answer.
+ *
+ * @generated from message meridian.v1.UpdateSettingsResponse
+ */
+export type UpdateSettingsResponse = Message<"meridian.v1.UpdateSettingsResponse"> & {
+  /**
+   * The settings after the change.
+   *
+   * @generated from field: meridian.v1.Settings settings = 1;
+   */
+  settings?: Settings | undefined;
+};
+
+/**
+ * Describes the message meridian.v1.UpdateSettingsResponse.
+ * Use `create(UpdateSettingsResponseSchema)` to create a new message.
+ */
+export const UpdateSettingsResponseSchema: GenMessage<UpdateSettingsResponse> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_pool_service, 3);
 
 /**
  * Asks for a backup.
@@ -31,7 +119,7 @@ export type BackupRequest = Message<"meridian.v1.BackupRequest"> & {
  * Use `create(BackupRequestSchema)` to create a new message.
  */
 export const BackupRequestSchema: GenMessage<BackupRequest> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_pool_service, 0);
+  messageDesc(file_meridian_v1_pool_service, 4);
 
 /**
  * A piece of a backup.
@@ -52,7 +140,7 @@ export type BackupResponse = Message<"meridian.v1.BackupResponse"> & {
  * Use `create(BackupResponseSchema)` to create a new message.
  */
 export const BackupResponseSchema: GenMessage<BackupResponse> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_pool_service, 1);
+  messageDesc(file_meridian_v1_pool_service, 5);
 
 /**
  * Asks for the pool.
@@ -67,7 +155,7 @@ export type GetPoolRequest = Message<"meridian.v1.GetPoolRequest"> & {
  * Use `create(GetPoolRequestSchema)` to create a new message.
  */
 export const GetPoolRequestSchema: GenMessage<GetPoolRequest> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_pool_service, 2);
+  messageDesc(file_meridian_v1_pool_service, 6);
 
 /**
  * The answer.
@@ -88,7 +176,7 @@ export type GetPoolResponse = Message<"meridian.v1.GetPoolResponse"> & {
  * Use `create(GetPoolResponseSchema)` to create a new message.
  */
 export const GetPoolResponseSchema: GenMessage<GetPoolResponse> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_pool_service, 3);
+  messageDesc(file_meridian_v1_pool_service, 7);
 
 /**
  * All hosts of one control plane.
@@ -151,7 +239,7 @@ export type Pool = Message<"meridian.v1.Pool"> & {
  * Use `create(PoolSchema)` to create a new message.
  */
 export const PoolSchema: GenMessage<Pool> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_pool_service, 4);
+  messageDesc(file_meridian_v1_pool_service, 8);
 
 /**
  * Totals of the hosts of one architecture.
@@ -221,7 +309,7 @@ export type PoolTotals = Message<"meridian.v1.PoolTotals"> & {
  * Use `create(PoolTotalsSchema)` to create a new message.
  */
 export const PoolTotalsSchema: GenMessage<PoolTotals> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_pool_service, 5);
+  messageDesc(file_meridian_v1_pool_service, 9);
 
 /**
  * CPU, memory and disk of many hosts: more than `Resources` can say.
@@ -256,7 +344,7 @@ export type ResourceTotals = Message<"meridian.v1.ResourceTotals"> & {
  * Use `create(ResourceTotalsSchema)` to create a new message.
  */
 export const ResourceTotalsSchema: GenMessage<ResourceTotals> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_pool_service, 6);
+  messageDesc(file_meridian_v1_pool_service, 10);
 
 /**
  * How many VMs are in a state.
@@ -284,7 +372,7 @@ export type VmStateCount = Message<"meridian.v1.VmStateCount"> & {
  * Use `create(VmStateCountSchema)` to create a new message.
  */
 export const VmStateCountSchema: GenMessage<VmStateCount> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_pool_service, 7);
+  messageDesc(file_meridian_v1_pool_service, 11);
 
 /**
  * Shows the pool as a whole.
@@ -301,6 +389,26 @@ export const PoolService: GenService<{
     methodKind: "unary";
     input: typeof GetPoolRequestSchema;
     output: typeof GetPoolResponseSchema;
+  },
+  /**
+   * Returns the settings: what was set, and what holds.
+   *
+   * @generated from rpc meridian.v1.PoolService.GetSettings
+   */
+  getSettings: {
+    methodKind: "unary";
+    input: typeof GetSettingsRequestSchema;
+    output: typeof GetSettingsResponseSchema;
+  },
+  /**
+   * Changes settings at run time. Errors: INVALID_ARGUMENT (a value out of its range), ABORTED (etag).
+   *
+   * @generated from rpc meridian.v1.PoolService.UpdateSettings
+   */
+  updateSettings: {
+    methodKind: "unary";
+    input: typeof UpdateSettingsRequestSchema;
+    output: typeof UpdateSettingsResponseSchema;
   },
   /**
    * Writes a consistent copy of the whole store, as it is at one revision, while serving. The chunks put together are a

@@ -171,8 +171,9 @@ export type VmSpec = Message<"meridian.v1.VmSpec"> & {
 
   /**
    * How long the VM may live without being renewed by RenewVm. It is then deleted: by the server, or by its host if that
-   * cannot reach the server. Counts from the moment when the VM is placed. Absent: it lives until someone deletes it.
-   * From 10 s to 30 days.
+   * cannot reach the server. Counts from the moment when the VM is placed. Absent: as the settings say,
+   * which give none by default; such a VM lives until someone deletes it. 0: none, whatever the settings give. Otherwise
+   * from 10 s to 30 days, and to the longest lease of the settings.
    *
    * @generated from field: google.protobuf.Duration lease_duration = 12;
    */
@@ -381,7 +382,7 @@ export const VmPlacementSchema: GenMessage<VmPlacement> = /*@__PURE__*/
  */
 export const VmPlacement_Strategy = {
   /**
-   * The same as PACK.
+   * As the settings say.
    *
    * @generated from enum value: STRATEGY_UNSPECIFIED = 0;
    */

@@ -52,7 +52,11 @@ describe("VmService", () => {
     assert.equal(vm?.spec?.project, "default");
     assert.equal(vm.spec.priority, 50);
     assert.equal(vm.spec.wanted, VmSpec_Wanted.RUNNING);
-    assert.equal(vm.spec.placement?.strategy, VmPlacement_Strategy.PACK);
+    assert.equal(
+      vm.spec.placement?.strategy,
+      VmPlacement_Strategy.UNSPECIFIED,
+      "as the settings say when it is placed",
+    );
     assert.equal(vm.generation, 1n);
   });
 

@@ -1,0 +1,23 @@
+/** Settings of placement: what a VM that does not say otherwise is placed by. Scores are in `server/placement/scores.ts`. */
+import { choice, group, type NumberSetting, number, type ValuesOf } from "./setting.ts";
+
+/** @param weight the default. */
+function weight(weight: number): NumberSetting {
+  const why = "0 leaves the score out, and what is to outweigh all others needs no more";
+  return number({ default: weight, least: 0, most: 10_000, why });
+}
+
+export const placementSettings = {
+  /** Whether hosts are filled one after the other or evenly, for VMs whose spec does not say. */
+  strategy: choice({ words: ["pack", "spread"], default: "pack" }),
+  /** What each score counts, by its name. */
+  weights: group({
+    notFailedHere: weight(200),
+    templatePresent: weight(100),
+    preferredLabels: weight(50),
+    spreadKey: weight(30),
+    strategy: weight(10),
+  }),
+};
+
+export type PlacementSettings = ValuesOf<typeof placementSettings>;
