@@ -43,6 +43,11 @@ export const scores: readonly Score[] = [
     value: ({ ledger }, { image }) => (holdsImage(ledger, image) ? 1 : 0),
   },
   {
+    name: "being_pulled",
+    weight: "beingPulled",
+    value: ({ ledger }, { image }) => (!holdsImage(ledger, image) && isPulling(ledger, image) ? 1 : 0),
+  },
+  {
     name: "preferred_labels",
     weight: "preferredLabels",
     value: ({ ledger }, { spec: { placement } }) => matchingShare(ledger.labels, placement.preferred),
@@ -51,6 +56,12 @@ export const scores: readonly Score[] = [
     name: "spread_key",
     weight: "spreadKey",
     value: ({ host }, { spec }, view) => 1 / (1 + countAlike(view, host.id, spec)),
+  },
+  {
+    name: "host_size",
+    weight: "hostSize",
+    value: ({ ledger: { cpuCapacity, memoryCapacityMib } }, { resources: { cpuCount, memoryMib } }) =>
+      Math.max(shareOf(cpuCount, cpuCapacity), shareOf(memoryMib, memoryCapacityMib)),
   },
   {
     name: "strategy",
@@ -99,6 +110,11 @@ function holdsImage(ledger: HostLedger, { source }: VmImage): boolean {
   return source.kind !== "catalog" || ledger.images.has(imageKey(source.catalogId, source.version));
 }
 
+/** Whether the host is pulling the image for another VM, which then serves both. */
+function isPulling(ledger: HostLedger, { source }: VmImage): boolean {
+  return source.kind === "catalog" && ledger.pulls.has(imageKey(source.catalogId, source.version));
+}
+
 function matchingShare(labels: Labels, preferred: VmSpec["placement"]["preferred"]): number {
   if (preferred.length === 0) return 0;
   return preferred.filter((expression) => matchesLabel(labels, expression)).length / preferred.length;
@@ -119,9 +135,12 @@ function countAlike(view: PoolView, host: Candidate["host"]["id"], spec: VmSpec)
 
 /** How full the host would be with the VM, by what it is fullest of. */
 function fullness(ledger: HostLedger, resources: Resources): number {
-  const share = (taken: number, capacity: number): number => (capacity === 0 ? 1 : Math.min(1, taken / capacity));
   return Math.max(
-    share(ledger.cpuTaken + resources.cpuCount, ledger.cpuCapacity),
-    share(ledger.memoryTakenMib + resources.memoryMib, ledger.memoryCapacityMib),
+    shareOf(ledger.cpuTaken + resources.cpuCount, ledger.cpuCapacity),
+    shareOf(ledger.memoryTakenMib + resources.memoryMib, ledger.memoryCapacityMib),
   );
+}
+
+function shareOf(amount: number, capacity: number): number {
+  return capacity === 0 ? 1 : Math.min(1, amount / capacity);
 }

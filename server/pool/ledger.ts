@@ -26,6 +26,8 @@ export class HostLedger {
   /** VMs of the pool that are placed here and not made yet, and the disk that they will need. */
   creating = 0;
   diskToMakeMib = 0;
+  /** How many VMs are being made here of which catalog image, as `imageKey` writes it. */
+  readonly pulls = new Map<string, number>();
   /** VMs of the pool that hold capacity here. */
   vmCount = 0;
   /** Disk that was free at the last heartbeat. */
@@ -67,7 +69,16 @@ export class HostLedger {
     if (isBeingMade(vm)) {
       this.creating += sign;
       this.diskToMakeMib += sign * vm.resources.diskMib;
+      this.countPull(vm, sign);
     }
+  }
+
+  private countPull({ image: { source } }: VmRecord, sign: 1 | -1): void {
+    if (source.kind !== "catalog") return;
+    const key = imageKey(source.catalogId, source.version);
+    const count = (this.pulls.get(key) ?? 0) + sign;
+    if (count === 0) this.pulls.delete(key);
+    else this.pulls.set(key, count);
   }
 
   private add(taken: Taken, sign: 1 | -1): void {

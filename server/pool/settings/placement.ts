@@ -14,8 +14,10 @@ export const placementSettings = {
   weights: group({
     notFailedHere: weight(200),
     templatePresent: weight(100),
+    beingPulled: weight(60),
     preferredLabels: weight(50),
     spreadKey: weight(30),
+    hostSize: weight(20),
     strategy: weight(10),
   }),
 };

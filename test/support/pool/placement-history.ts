@@ -8,11 +8,12 @@ import { applyEvent } from "../../../server/apply/apply-event.ts";
 import { planVmStep } from "../../../server/planners/lifecycle.ts";
 import type { PoolEvent, VmUpdate } from "../../../server/pool/events.ts";
 import type { Pool } from "../../../server/pool/pool.ts";
+import type { SettingsSpec } from "../../../server/pool/settings/settings.ts";
 import { MeridianError } from "../../../shared/errors.ts";
 import { asHostId, asVmId, type HostId } from "../../../shared/ids.ts";
 import { changedInventory, goldenVm, hostConnected, hostFacts, hostUse, hostVm, wholeInventory } from "./hosts.ts";
 import { anyStep, eventOf, macosTemplate, type Step } from "./random-history.ts";
-import { catalogCreate, catalogTemplateCreate, templateCreate, uidFor, vmCreate } from "./specs.ts";
+import { catalogCreate, catalogTemplateCreate, settingsUpdate, templateCreate, uidFor, vmCreate } from "./specs.ts";
 
 export interface PlacementStep {
   readonly change: Change;
@@ -31,7 +32,7 @@ type Change =
       readonly template: number;
       readonly cpuCount: number;
       readonly priority: number;
-      readonly strategy: "pack" | "spread";
+      readonly strategy: "pack" | "spread" | undefined;
       readonly isFast: boolean;
       readonly isPreferred: boolean;
       readonly isSpread: boolean;
@@ -55,7 +56,8 @@ type Change =
       readonly disk: string;
       readonly macosSlots: number;
       readonly parallelCreates: number;
-    };
+    }
+  | { readonly kind: "settings"; readonly spec: SettingsSpec };
 
 /** What has to be there before a history begins. */
 export const placementTemplates: readonly PoolEvent[] = [
@@ -70,6 +72,7 @@ const vm = fc.nat(5);
 const host = fc.nat(4);
 const build = fc.constantFrom("", "red", "blue");
 const disk = fc.constantFrom("fast", "slow");
+const weight = fc.constantFrom(0, 1, 300);
 
 const changes: fc.Arbitrary<Change> = fc.oneof(
   {
@@ -80,7 +83,7 @@ const changes: fc.Arbitrary<Change> = fc.oneof(
       template: fc.constantFrom(0, 0, 1, 2),
       cpuCount: fc.constantFrom(1, 2, 4),
       priority: fc.constantFrom(50, 50, 90),
-      strategy: fc.constantFrom("pack", "spread"),
+      strategy: fc.constantFrom("pack", "spread", undefined),
       isFast: fc.constantFrom(false, false, true),
       isPreferred: fc.boolean(),
       isSpread: fc.boolean(),
@@ -119,6 +122,18 @@ const changes: fc.Arbitrary<Change> = fc.oneof(
       disk,
       macosSlots: fc.constantFrom(0, 1, 2),
       parallelCreates: fc.constantFrom(1, 4),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant("settings"),
+      spec: fc.record({
+        placement: fc.record({
+          strategy: fc.constantFrom("pack", "spread"),
+          weights: fc.record({ beingPulled: weight, hostSize: weight, strategy: weight, spreadKey: weight }),
+        }),
+      }),
     }),
   },
   {
@@ -220,6 +235,8 @@ function eventOfChange(
         spec: { ...spec, labels: { disk }, limits },
       };
     }
+    case "settings":
+      return settingsUpdate(change.spec, pool.settingsRecord?.generation ?? 0);
     default:
       return eventOf(pool, change, stepNumber);
   }
@@ -234,7 +251,7 @@ function wish(change: Extract<Change, { kind: "wish" }>, stepNumber: number): Po
     priority: change.priority,
     labels: buildLabels(change.build),
     placement: {
-      strategy: change.strategy,
+      ...(change.strategy === undefined ? {} : { strategy: change.strategy }),
       required: change.isFast ? fast : [],
       preferred: change.isPreferred ? fast : [],
       ...(change.isSpread ? { spreadKey: "build" } : {}),

@@ -12,6 +12,7 @@ import type { EventReply, HostConnected, PoolEvent } from "../../../server/pool/
 import type { HostRecord, HostSpec } from "../../../server/pool/host.ts";
 import { resolveImage } from "../../../server/pool/image.ts";
 import { Pool } from "../../../server/pool/pool.ts";
+import type { SettingsRecord, SettingsSpec } from "../../../server/pool/settings/settings.ts";
 import type { PoolView } from "../../../server/pool/view.ts";
 import type { VmCommand, VmRecord, VmState } from "../../../server/pool/vm.ts";
 import { MemoryDisk, MemoryStore } from "../../../server/storage/memory-store.ts";
@@ -21,7 +22,15 @@ import { asHostId, asVmId, type HostId, hostVmName } from "../../../shared/ids.t
 import { silentLogger } from "../../../shared/log.ts";
 import { FakeClock } from "../fake-clock.ts";
 import { ScriptedHost } from "./scripted-host.ts";
-import { defaultTemplate, templateCreate, type VmCreateFields, type VmSpecFields, vmCreate, vmSpec } from "./specs.ts";
+import {
+  defaultTemplate,
+  settingsUpdate,
+  templateCreate,
+  type VmCreateFields,
+  type VmSpecFields,
+  vmCreate,
+  vmSpec,
+} from "./specs.ts";
 
 export interface PoolDriverOptions {
   /** What an earlier engine left. Default: nothing. */
@@ -142,6 +151,11 @@ export class PoolDriver {
     reading.catch(() => undefined);
     assert(pool instanceof Pool);
     return pool;
+  }
+
+  /** Changes the settings: to these, and to defaults in all else. */
+  async set(spec: SettingsSpec): Promise<SettingsRecord> {
+    return await this.submit(settingsUpdate(spec, this.view().settingsRecord?.generation ?? 0));
   }
 
   /** Changes a host's spec as an operator does. */

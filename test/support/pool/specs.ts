@@ -1,6 +1,14 @@
 /** Builders of what clients and operators write, with defaults that fit on the default host of `hosts.ts`. */
 
-import type { CatalogCreate, RequestKey, TemplateCreate, VmCreate, VmWant } from "../../../server/pool/events.ts";
+import type {
+  CatalogCreate,
+  RequestKey,
+  SettingsUpdate,
+  TemplateCreate,
+  VmCreate,
+  VmWant,
+} from "../../../server/pool/events.ts";
+import type { SettingsSpec } from "../../../server/pool/settings/settings.ts";
 import type { CatalogSpec, TemplateSpec } from "../../../server/pool/template.ts";
 import type { Resources, VmPlacement, VmSpec, WantedState } from "../../../server/pool/vm.ts";
 import { asCatalogId, asTemplateId, asUid, asVmId, type Uid } from "../../../shared/ids.ts";
@@ -59,6 +67,11 @@ export function vmCreate(name: string, { uid, request, ...fields }: VmCreateFiel
 
 export function vmWant(name: string, wanted: WantedState, fields: Partial<VmWant> = {}): VmWant {
   return { type: "vm-want", id: asVmId(name), wanted, force: false, ...fields };
+}
+
+/** @param baseGeneration of the settings that it follows. */
+export function settingsUpdate(spec: SettingsSpec, baseGeneration: number): SettingsUpdate {
+  return { type: "settings-update", uid: uidFor("settings"), baseGeneration, spec };
 }
 
 export function templateSpec(fields: Partial<TemplateSpec> = {}): TemplateSpec {

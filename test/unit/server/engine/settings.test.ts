@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
-import type { SettingsUpdate } from "../../../../server/pool/events.ts";
 import type { SettingsSpec } from "../../../../server/pool/settings/settings.ts";
 import { asHostId, asVmId } from "../../../../shared/ids.ts";
 import { PoolDriver } from "../../../support/pool/pool-driver.ts";
 import { failForGood } from "../../../support/pool/scripted-host.ts";
-import { uidFor, vmCreate } from "../../../support/pool/specs.ts";
+import { settingsUpdate, vmCreate } from "../../../support/pool/specs.ts";
 
 let pool: PoolDriver;
 
@@ -13,12 +12,7 @@ beforeEach(async () => {
 });
 afterEach(() => pool.close());
 
-function update(spec: SettingsSpec, fields: Partial<SettingsUpdate> = {}): SettingsUpdate {
-  const baseGeneration = pool.view().settingsRecord?.generation ?? 0;
-  return { type: "settings-update", uid: uidFor("settings"), baseGeneration, spec, ...fields };
-}
-
-const set = (spec: SettingsSpec): Promise<unknown> => pool.submit(update(spec));
+const set = (spec: SettingsSpec): Promise<unknown> => pool.set(spec);
 
 describe("settings", () => {
   it("are kept over a restart, as they were set", async () => {
@@ -31,8 +25,8 @@ describe("settings", () => {
 
   it("are changed only by who has seen the last change", async () => {
     await set({ hosts: { lostAfterMs: 20_000 } });
-    await pool.refuses(update({}, { baseGeneration: 0 }), "ETAG_MISMATCH");
-    await pool.refuses(update({}, { etag: '"other"' }), "ETAG_MISMATCH");
+    await pool.refuses(settingsUpdate({}, 0), "ETAG_MISMATCH");
+    await pool.refuses({ ...settingsUpdate({}, 1), etag: '"other"' }, "ETAG_MISMATCH");
     assert.equal(pool.view().settings.hosts.lostAfterMs, 20_000);
   });
 });

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { scores } from "../../../../server/placement/scores.ts";
 import { asHostId } from "../../../../shared/ids.ts";
-import { wholeInventory } from "../../../support/pool/hosts.ts";
+import { hostFacts, wholeInventory } from "../../../support/pool/hosts.ts";
 import { PoolDriver } from "../../../support/pool/pool-driver.ts";
-import { catalogCreate, catalogTemplateCreate, type VmSpecFields } from "../../../support/pool/specs.ts";
+import { accept } from "../../../support/pool/scripted-host.ts";
+import { catalogCreate, catalogTemplateCreate, sized, type VmSpecFields } from "../../../support/pool/specs.ts";
 
 let pool: PoolDriver;
 
@@ -38,6 +40,36 @@ describe("scores", () => {
     const preferred = [{ key: "fast", operator: "exists", values: [] }] as const;
     assert.equal(pool.plan({ template: id, placement: { preferred } }).host, "mac-2");
     assert.equal(pool.plan({ template: id, placement: { required: preferred } }).host, "mac-1");
+  });
+
+  it("share a pull that is under way, rather than begin another", async () => {
+    await pool.submit(catalogCreate("store"));
+    const { id } = await pool.submit(catalogTemplateCreate("xcode", "store"));
+    const hosts = [];
+    for (const name of ["mac-1", "mac-2", "mac-3"]) hosts.push(await pool.addHost(name));
+    for (const host of hosts) host.always("create", accept);
+    await pool.create("a", { template: id, placement: { host: asHostId("mac-2") } });
+    assert.equal(pool.plan({ template: id, placement: { strategy: "spread" } }).host, "mac-2");
+    const other = await pool.submit(catalogTemplateCreate("ubuntu", "store"));
+    assert.equal(pool.plan({ template: other.id, placement: { strategy: "spread" } }).host, "mac-1", "another image");
+    await hosts[1]?.finish(pool.vm("a"), pool.vm("a").command ?? assert.fail());
+    await pool.settle();
+    assert.equal(pool.plan({ template: id, placement: { strategy: "spread" } }).host, "mac-1", "no pull any more");
+  });
+
+  it("keep big hosts free for big VMs", async () => {
+    await pool.addHost("big", {
+      facts: hostFacts({ total: { cpuCount: 32, memoryMib: 524_288, diskMib: 1_000_000 } }),
+    });
+    await pool.addHost("small", {
+      facts: hostFacts({ total: { cpuCount: 8, memoryMib: 65_536, diskMib: 1_000_000 } }),
+    });
+    assert.equal((await pool.create("holder", { ...sized(8), placement: { host: asHostId("big") } })).host, "big");
+    assert.equal(pool.plan(sized(4)).host, "small", "the big one is fuller, and still kept");
+    assert.equal(pool.plan(sized(16)).host, "big");
+    await pool.set({ placement: { weights: { hostSize: 0 } } });
+    assert.equal(pool.plan({ ...sized(1), placement: { strategy: "spread" } }).host, "small");
+    assert.equal(pool.plan({ ...sized(2) }).host, "big", "the fuller one");
   });
 
   it("prefer hosts by the share of the wishes that they meet", async () => {
@@ -76,7 +108,7 @@ describe("scores", () => {
     assert.ok(verdict?.fits === true);
     assert.deepEqual(
       verdict.terms.map(({ name }) => name),
-      ["not_failed_here", "template_present", "preferred_labels", "spread_key", "strategy"],
+      scores.map(({ name }) => name),
     );
     for (const { value } of verdict.terms) assert.ok(value >= 0 && value <= 1);
     assert.equal(
