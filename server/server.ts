@@ -9,6 +9,8 @@ import type { Clock } from "../shared/clock.ts";
 import { fieldInvalid } from "../shared/errors.ts";
 import type { IdSource } from "../shared/ids.ts";
 import type { Logger } from "../shared/log.ts";
+import { everybody } from "./access/admission.ts";
+import { Guard } from "./api/access/guard.ts";
 import { Backups } from "./api/backups.ts";
 import type { ApiContext } from "./api/context.ts";
 import { createErrorReporter } from "./api/error-status.ts";
@@ -215,9 +217,12 @@ class ComposedServer implements RunningServer {
     const errors = createErrorReporter(ids, log, (error) => {
       if (error instanceof AssertionFailed) this.fail(error);
     });
-    const services = createServices(context);
-    const grpc = createGrpcApi(services, { calls, errors, clock });
-    const http = createHttpServer(services, { calls, errors, version, isReady: () => this.isReady });
+    const admission = everybody;
+    const guard = new Guard({ engine: context.engine, admission });
+    this.opened.defer(() => guard.close());
+    const services = createServices(context).map((binding) => guard.bind(binding));
+    const grpc = createGrpcApi(services, { calls, errors, admission, clock });
+    const http = createHttpServer(services, { calls, errors, admission, version, isReady: () => this.isReady });
     this.opened.defer(() => closeGrpc(grpc.server, clock, closePortMs));
     this.opened.defer(() => closeHttp(http, clock, closePortMs));
     this.opened.defer(() => within(calls.close(), clock, drainCallsMs));

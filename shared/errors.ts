@@ -66,6 +66,14 @@ export const errorReasons = {
   LIMIT_REACHED: "RESOURCE_EXHAUSTED",
   /** A watcher reads more slowly than changes come. */
   WATCHER_TOO_SLOW: "RESOURCE_EXHAUSTED",
+  /** The call does not say who makes it. */
+  CREDENTIALS_MISSING: "UNAUTHENTICATED",
+  /** What the call says of who makes it is not so: an unknown token, or one that has ended. */
+  CREDENTIALS_INVALID: "UNAUTHENTICATED",
+  /** The caller lacks the role that the call needs. */
+  ROLE_MISSING: "PERMISSION_DENIED",
+  /** The caller's rights have changed under a call that went on. */
+  ACCESS_CHANGED: "ABORTED",
   /** A bug of Meridian's. */
   INTERNAL_ERROR: "INTERNAL",
 } as const satisfies Record<string, ErrorCode>;

@@ -3,6 +3,7 @@
  * this is. Bodies, headers, times and connections are bounded; no other origin is let in.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createContextValues } from "@connectrpc/connect";
 import { errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { toConnectError } from "./error-status.ts";
@@ -17,7 +18,7 @@ import {
   responseBytesMax,
 } from "./limits.ts";
 import { refusedOrigin } from "./origin.ts";
-import { type RouteOptions, routeService } from "./rpc/connect-routes.ts";
+import { peerAddressKey, type RouteOptions, routeService } from "./rpc/connect-routes.ts";
 import type { ServiceBinding } from "./rpc/handlers.ts";
 import { explainRefusals, unknownMethod } from "./rpc/request-refusals.ts";
 
@@ -39,6 +40,7 @@ export function createHttpServer(bindings: readonly ServiceBinding[], options: H
     jsonOptions: { ignoreUnknownFields: false },
     writeMaxBytes: responseBytesMax,
     requestGate: explainRefusals,
+    contextValues: (request) => createContextValues().set(peerAddressKey, request.socket.remoteAddress ?? ""),
     fallback: (request, response) => {
       // The adapter's types cover HTTP/2 too, which this server does not speak.
       servePage(request as IncomingMessage, response as ServerResponse, options);

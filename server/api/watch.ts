@@ -10,6 +10,7 @@ import type { DurableBatch } from "../engine/engine-api.ts";
 import type { ApiContext } from "./context.ts";
 import { compileFilter, type Filter } from "./filter/filter.ts";
 import { bookmarkPeriodMs, watchChunk } from "./limits.ts";
+import type { Visibility } from "./list/list.ts";
 import type { Affected, ResourceKind } from "./resource-kind.ts";
 import { serverClosing } from "./rpc/active-calls.ts";
 
@@ -29,9 +30,10 @@ export interface WatchRequest {
 export async function* watchResources<R extends { readonly id: string }, S extends DescMessage>(
   context: Pick<ApiContext, "engine" | "clock">,
   kind: ResourceKind<R, S>,
-  request: WatchRequest & { readonly signal: AbortSignal },
+  request: WatchRequest & Visibility<R> & { readonly signal: AbortSignal },
 ): AsyncGenerator<WatchEvent<MessageShape<S>>, undefined> {
-  const watch = new Watch(context, kind, compileFilter(kind.schema, request.filter));
+  const filter = compileFilter(kind.schema, request.filter);
+  const watch = new Watch(context, kind, { filter, isVisible: request.isVisible });
   const { signal } = request;
   let revision = readFromRevision(request.fromRevision);
   if (request.fromRevision === 0n) {
@@ -55,18 +57,24 @@ class Watch<R extends { readonly id: string }, S extends DescMessage> {
   private readonly context: Pick<ApiContext, "engine" | "clock">;
   private readonly kind: ResourceKind<R, S>;
   private readonly filter: Filter | undefined;
+  private readonly isVisible: (record: R) => boolean;
   /** With a filter: whether the watcher knows of a resource. Absent: it was not met yet, and its former record decides. */
   private readonly isShown = new Map<string, boolean>();
 
-  constructor(context: Pick<ApiContext, "engine" | "clock">, kind: ResourceKind<R, S>, filter: Filter | undefined) {
+  constructor(
+    context: Pick<ApiContext, "engine" | "clock">,
+    kind: ResourceKind<R, S>,
+    { filter, isVisible }: { readonly filter: Filter | undefined } & Visibility<R>,
+  ) {
     this.context = context;
     this.kind = kind;
     this.filter = filter;
+    this.isVisible = isVisible ?? (() => true);
   }
 
   readPresent(): Promise<{ readonly records: readonly R[]; readonly revision: number }> {
     return this.context.engine.read((view) => ({
-      records: [...this.kind.records(view).values()].sort((a, b) => (a.id < b.id ? -1 : 1)),
+      records: [...this.kind.records(view).values()].filter(this.isVisible).sort((a, b) => (a.id < b.id ? -1 : 1)),
       revision: view.revision,
     }));
   }
@@ -104,11 +112,18 @@ class Watch<R extends { readonly id: string }, S extends DescMessage> {
       const events: WatchEvent<MessageShape<S>>[] = [];
       for (const change of affected) {
         const told = "isDerived" in change ? sameRecord(change, this.kind.records(view), derived) : change;
-        const event = told === undefined ? undefined : this.eventOf(told, convert, batch.revision);
+        const isTold = told !== undefined && this.isSeen(told);
+        const event = isTold ? this.eventOf(told, convert, batch.revision) : undefined;
         if (event !== undefined) events.push(event);
       }
       return events;
     });
+  }
+
+  /** Whether what may be seen of a resource does not change: to whom it belongs is settled when it is made. */
+  private isSeen({ before, after }: Change<R>): boolean {
+    const record = after ?? before;
+    return record !== undefined && this.isVisible(record);
   }
 
   private eventOf(

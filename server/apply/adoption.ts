@@ -108,6 +108,7 @@ function adoptedRecord(
   return {
     id: event.id,
     uid: event.uid,
+    ...(event.owner === undefined ? {} : { owner: event.owner }),
     // It is made of no template.
     spec: { ...parts, wanted, template: asTemplateId("") },
     generation: 1,

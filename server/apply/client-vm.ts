@@ -43,6 +43,7 @@ export function applyVmCreate(pool: Pool, event: VmCreate, timeMs: number): VmRe
     id: event.id,
     uid: event.uid,
     spec,
+    ...(event.owner === undefined ? {} : { owner: event.owner }),
     generation: 1,
     observedGeneration: 1,
     createTimeMs: timeMs,

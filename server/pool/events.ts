@@ -36,6 +36,8 @@ export interface VmCreate {
   readonly id: VmId;
   readonly uid: Uid;
   readonly spec: VmSpec;
+  /** Who asks for it. */
+  readonly owner?: string;
   readonly request?: RequestKey;
 }
 export interface VmUpdate {
@@ -53,6 +55,8 @@ export interface VmAdopt {
   readonly host: HostId;
   /** Its id or name in Parallels Desktop. */
   readonly hostVm: string;
+  /** Who asks for it. */
+  readonly owner?: string;
   /** `wanted` absent: as it is. */
   readonly spec: Omit<VmSpec, "template" | "templateVersion" | "sourceVm" | "wanted"> & Partial<Pick<VmSpec, "wanted">>;
   readonly request?: RequestKey;

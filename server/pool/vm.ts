@@ -170,6 +170,8 @@ export interface VmRecord {
   readonly id: VmId;
   readonly uid: Uid;
   readonly spec: VmSpec;
+  /** Who asked for it; absent: somebody of before there were callers. */
+  readonly owner?: string | undefined;
   /** Counts the changes of `spec`. */
   readonly generation: number;
   /** The generation that the server last acted on. */

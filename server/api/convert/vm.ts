@@ -28,6 +28,7 @@ export function toVm(vm: VmRecord, waiting: (vm: VmRecord) => string): Vm {
     createTime: toTimestamp(vm.createTimeMs),
     updateTime: toTimestamp(vm.updateTimeMs),
     etag: etagOf(vm),
+    owner: vm.owner ?? "",
   });
 }
 

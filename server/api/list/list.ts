@@ -21,6 +21,12 @@ export interface ListRequest {
   readonly orderBy: string;
 }
 
+/** What of a collection a caller may see. */
+export interface Visibility<R> {
+  /** Absent: all of it. */
+  readonly isVisible?: ((record: R) => boolean) | undefined;
+}
+
 export interface Page<T> {
   readonly resources: T[];
   readonly nextPageToken: string;
@@ -32,7 +38,7 @@ export interface Page<T> {
 export function listResources<R extends { readonly id: string }, S extends DescMessage>(
   context: Pick<ApiContext, "engine">,
   kind: ResourceKind<R, S>,
-  request: ListRequest,
+  { isVisible, ...request }: ListRequest & Visibility<R>,
 ): Promise<Page<MessageShape<S>>> {
   const parameters = { collection: kind.collection, filter: request.filter, orderBy: request.orderBy };
   const query: Query = {
@@ -42,7 +48,7 @@ export function listResources<R extends { readonly id: string }, S extends DescM
     after: decodePageToken(request.pageToken, parameters),
   };
   return context.engine.read((view) => {
-    const candidates = readCandidates(view, context.engine.nowMs(), { kind, query });
+    const candidates = readCandidates(view, context.engine.nowMs(), { kind, query, isVisible });
     return makePage(kind.schema, candidates, { query, parameters, revision: view.revision });
   });
 }
@@ -72,7 +78,7 @@ export function readPageSize(requested: number): number {
 function readCandidates<R extends { readonly id: string }, S extends DescMessage>(
   view: PoolView,
   nowMs: number,
-  { kind, query }: { readonly kind: ResourceKind<R, S>; readonly query: Query },
+  { kind, query, isVisible }: { readonly kind: ResourceKind<R, S>; readonly query: Query } & Visibility<R>,
 ): Candidate<MessageShape<S>>[] {
   const convert = kind.converter(view, nowMs);
   const { filter, order, after } = query;
@@ -80,6 +86,7 @@ function readCandidates<R extends { readonly id: string }, S extends DescMessage
     order?.compare(a.keys, b.keys) || compareTexts(a.id, b.id);
   const matching = function* (): Generator<Candidate<MessageShape<S>>> {
     for (const record of kind.records(view).values()) {
+      if (isVisible !== undefined && !isVisible(record)) continue;
       if (filter === undefined && order === undefined) {
         const candidate = { id: record.id, keys: [], message: () => convert(record) };
         if (after === undefined || compareTexts(record.id, after.id) > 0) yield candidate;

@@ -1,6 +1,15 @@
 /** Puts handlers behind Connect, gRPC-Web and JSON: the same handlers, with their errors as Connect has them. */
 import type { DescMessage, DescMethod, MessageInitShape } from "@bufbuild/protobuf";
-import { Code, ConnectError, type ConnectRouter, type HandlerContext, type MethodImpl } from "@connectrpc/connect";
+import {
+  Code,
+  ConnectError,
+  type ConnectRouter,
+  createContextKey,
+  type HandlerContext,
+  type MethodImpl,
+} from "@connectrpc/connect";
+import type { Admission } from "../../access/admission.ts";
+import type { Caller } from "../../access/caller.ts";
 import { type ErrorReporter, toConnectError } from "../error-status.ts";
 import type { ActiveCalls } from "./active-calls.ts";
 import type { CallContext, MethodHandler, ServiceBinding } from "./handlers.ts";
@@ -9,6 +18,7 @@ import { markRequestRead } from "./request-refusals.ts";
 export interface RouteOptions {
   readonly calls: ActiveCalls;
   readonly errors: ErrorReporter;
+  readonly admission: Admission;
 }
 
 export function routeService(router: ConnectRouter, binding: ServiceBinding, options: RouteOptions): void {
@@ -17,6 +27,9 @@ export function routeService(router: ConnectRouter, binding: ServiceBinding, opt
     router.rpc(method, connectCall(binding.handler(method), method, options) as MethodImpl<DescMethod>);
   }
 }
+
+/** Where a request comes from; set where it comes in. */
+export const peerAddressKey = createContextKey("", { description: "the address of the caller" });
 
 type MessageInit = MessageInitShape<DescMessage>;
 
@@ -27,7 +40,7 @@ function connectCall(handler: MethodHandler, method: DescMethod, options: RouteO
       return async (request: Parameters<typeof handler.handle>[0], context: HandlerContext): Promise<MessageInit> => {
         const call = new ConnectCall(context, name, options);
         try {
-          return await handler.handle(request, call.begin());
+          return await handler.handle(request, await call.begin());
         } catch (error) {
           throw call.failure(error);
         } finally {
@@ -50,7 +63,7 @@ async function* streamAnswers(
   call: ConnectCall,
 ): AsyncGenerator<MessageInit, undefined> {
   try {
-    yield* answers(call.begin());
+    yield* answers(await call.begin());
   } catch (error) {
     throw call.failure(error);
   } finally {
@@ -71,7 +84,8 @@ class ConnectCall {
     this.options = options;
   }
 
-  begin(): CallContext {
+  /** Rejects for a caller who is not let in. */
+  async begin(): Promise<CallContext> {
     markRequestRead(this.context);
     const active = this.options.calls.begin();
     const { signal: left } = this.context;
@@ -83,7 +97,12 @@ class ConnectCall {
       left.removeEventListener("abort", onLeft);
       active.end();
     };
-    return { signal: active.signal, timeoutMs: this.context.timeoutMs };
+    const credentials = {
+      authorization: this.context.requestHeader.get("authorization") ?? undefined,
+      address: this.context.values.get(peerAddressKey),
+    };
+    const readmit = (): Caller | Promise<Caller> => this.options.admission.admit(credentials);
+    return { signal: active.signal, timeoutMs: this.context.timeoutMs, caller: await readmit(), readmit };
   }
 
   /** What the caller is told. One that left, or whose deadline passed, is told what Connect says of that. */

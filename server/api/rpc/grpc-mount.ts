@@ -17,6 +17,7 @@ import {
   type handleBidiStreamingCall,
   type handleServerStreamingCall,
   type handleUnaryCall,
+  type Metadata,
   type MethodDefinition,
   type Server,
   type ServerDuplexStream,
@@ -28,6 +29,8 @@ import {
 } from "@grpc/grpc-js";
 import type { Clock } from "../../../shared/clock.ts";
 import type { MeridianError } from "../../../shared/errors.ts";
+import type { Admission } from "../../access/admission.ts";
+import type { Caller } from "../../access/caller.ts";
 import { type ErrorReporter, toGrpcStatus } from "../error-status.ts";
 import type { ActiveCall, ActiveCalls } from "./active-calls.ts";
 import type { CallContext, MethodHandler, ServiceBinding } from "./handlers.ts";
@@ -37,6 +40,7 @@ export interface MountOptions {
   readonly calls: ActiveCalls;
   readonly errors: ErrorReporter;
   readonly clock: Clock;
+  readonly admission: Admission;
 }
 
 export function mountService(server: Server, binding: ServiceBinding, options: MountOptions): void {
@@ -114,7 +118,8 @@ function unaryCall(handle: HandleOf<"unary">, options: CallOptions): handleUnary
     let active: ActiveCall | undefined;
     try {
       active = beginCall(call, options);
-      const message = await handle(messageOf(call.request), contextOf(call, active, options.clock));
+      const context = await contextOf(call, active, options);
+      const message = await handle(messageOf(call.request), context);
       return { error: null, message };
     } catch (error) {
       // Nobody is left to be told, and that the handler then stopped is no failure.
@@ -178,7 +183,7 @@ async function sendAll(
   let active: ActiveCall | undefined;
   try {
     active = beginCall(call, options);
-    for await (const message of answers(contextOf(call, active, options.clock))) {
+    for await (const message of answers(await contextOf(call, active, options))) {
       if (call.cancelled) return;
       if (!call.write(message)) await once(call, "drain", { signal: active.signal });
     }
@@ -197,6 +202,8 @@ async function sendAll(
 /** What all kinds of calls of grpc-js have. */
 interface GrpcCall {
   readonly cancelled: boolean;
+  readonly metadata: Metadata;
+  getPeer(): string;
   getDeadline(): Date | number;
   once(event: "cancelled", listener: () => void): unknown;
   off(event: "cancelled", listener: () => void): unknown;
@@ -217,12 +224,26 @@ function beginCall(call: GrpcCall, options: CallOptions): ActiveCall {
   };
 }
 
-function contextOf(call: GrpcCall, active: ActiveCall, clock: Clock): CallContext {
+/** Rejects for a caller who is not let in. */
+async function contextOf(call: GrpcCall, active: ActiveCall, { admission, clock }: CallOptions): Promise<CallContext> {
   const deadlineMs = Number(call.getDeadline());
+  const [authorization] = call.metadata.get("authorization");
+  const credentials = {
+    authorization: typeof authorization === "string" ? authorization : undefined,
+    address: hostOf(call.getPeer()),
+  };
+  const readmit = (): Caller | Promise<Caller> => admission.admit(credentials);
   return {
+    caller: await readmit(),
+    readmit,
     signal: active.signal,
     timeoutMs: () => (Number.isFinite(deadlineMs) ? Math.max(0, deadlineMs - clock.wallMs()) : undefined),
   };
+}
+
+/** The host of `host:port`; a caller's port says nothing. */
+function hostOf(peer: string): string {
+  return peer.replace(/:\d+$/, "");
 }
 
 /** The caller gave up, its deadline passed, or its connection broke. */

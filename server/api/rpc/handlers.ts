@@ -13,8 +13,13 @@ import type {
   MessageInitShape,
   MessageShape,
 } from "@bufbuild/protobuf";
+import type { Caller } from "../../access/caller.ts";
 
 export interface CallContext {
+  /** Who calls. */
+  readonly caller: Caller;
+  /** Who calls, asked again: rights may have changed since. Throws or rejects as `Admission.admit` does. */
+  readonly readmit: () => Caller | Promise<Caller>;
   /** Aborted when the caller gives up, its deadline passes, the server closes, or the call is over. */
   readonly signal: AbortSignal;
   /** What is left until the caller's deadline, in ms; undefined if it has none. */

@@ -8,6 +8,7 @@ import {
 } from "../../../shared/gen/es/meridian/v1/access_service_pb.ts";
 import { type Project, ProjectSpecSchema } from "../../../shared/gen/es/meridian/v1/project_pb.ts";
 import { asProjectId } from "../../../shared/ids.ts";
+import { canSeeProject } from "../../access/caller.ts";
 import type { ProjectRecord } from "../../pool/project.ts";
 import { getRecord, getResource } from "../answer.ts";
 import { changeUntilDone, readEtag } from "../change-loop.ts";
@@ -29,8 +30,9 @@ export function accessService(context: ApiContext): ServiceBinding {
   return bindService(AccessService, {
     createProject: async (request) => answer(createProject(context, request)),
     getProject: async (request) => ({ project: await getResource(context, projectKind, request.name) }),
-    listProjects: async (request) => {
-      const { resources, ...page } = await listResources(context, projectKind, request);
+    listProjects: async (request, { caller }) => {
+      const isVisible = ({ id }: ProjectRecord): boolean => canSeeProject(caller, id);
+      const { resources, ...page } = await listResources(context, projectKind, { ...request, isVisible });
       return { projects: resources, ...page };
     },
     updateProject: async (request) => answer(updateProject(context, request)),

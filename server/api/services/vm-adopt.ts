@@ -9,9 +9,10 @@ import { FieldChecks } from "../field-checks.ts";
 import { foreignNameLengthMax } from "../limits.ts";
 import { readRequestId, requestKeyOf } from "../request-key.ts";
 import { checkName } from "../resource-name.ts";
+import type { CallContext } from "../rpc/handlers.ts";
 import { newVmId } from "./vm-create.ts";
 
-export function adoptVm(context: ApiContext, request: AdoptVmRequest): Promise<VmRecord> {
+export function adoptVm(context: ApiContext, request: AdoptVmRequest, { caller }: CallContext): Promise<VmRecord> {
   const requestId = readRequestId(request.requestId);
   const { vmId, hostVm } = request;
   const id = newVmId(context, vmId);
@@ -25,7 +26,8 @@ export function adoptVm(context: ApiContext, request: AdoptVmRequest): Promise<V
   if (message.placement !== undefined) checks.refuse("spec.placement", "is what it is; leave it out");
   const { wanted, ...parts } = readVmSpecParts(checks, { path: "spec", value: message });
   checks.finish();
+  const { principal: owner } = caller;
   const spec = message.wanted === VmSpec_Wanted.UNSPECIFIED ? parts : { ...parts, wanted };
-  const key = requestKeyOf("AdoptVm", requestId, { host, hostVm, vmId, spec });
-  return context.engine.submit({ type: "vm-adopt", id, uid: context.ids.uid(), host, hostVm, spec, ...key });
+  const key = requestKeyOf(`AdoptVm/${owner}`, requestId, { host, hostVm, vmId, spec });
+  return context.engine.submit({ type: "vm-adopt", id, uid: context.ids.uid(), host, hostVm, spec, owner, ...key });
 }

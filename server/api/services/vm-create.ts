@@ -22,25 +22,36 @@ import { plannedVmsMax } from "../limits.ts";
 import { readRequestId, requestKeyOf } from "../request-key.ts";
 import { vmKind } from "../resource-kind.ts";
 import { chosenId, idOfName } from "../resource-name.ts";
+import type { CallContext } from "../rpc/handlers.ts";
 
-export async function createVm(context: ApiContext, request: CreateVmRequest): Promise<VmRecord> {
+export async function createVm(
+  context: ApiContext,
+  request: CreateVmRequest,
+  { caller }: CallContext,
+): Promise<VmRecord> {
   const requestId = readRequestId(request.requestId);
   const { vmId } = request;
   const id = newVmId(context, vmId);
   const spec = readNewSpec("vm.spec", request.vm?.spec);
-  const key = requestKeyOf("CreateVm", requestId, { vmId, spec });
-  return context.engine.submit({ type: "vm-create", id, uid: context.ids.uid(), spec, ...key });
+  const { principal: owner } = caller;
+  const key = requestKeyOf(`CreateVm/${owner}`, requestId, { vmId, spec });
+  return context.engine.submit({ type: "vm-create", id, uid: context.ids.uid(), spec, owner, ...key });
 }
 
-export async function cloneVm(context: ApiContext, request: CloneVmRequest): Promise<VmRecord> {
+export async function cloneVm(
+  context: ApiContext,
+  request: CloneVmRequest,
+  { caller }: CallContext,
+): Promise<VmRecord> {
   const requestId = readRequestId(request.requestId);
   const { name, vmId } = request;
   const id = newVmId(context, vmId);
   const sourceId = idOfName("vms", name);
   const parts = readCopyParts(request.spec ?? create(VmSpecSchema));
-  const key = requestKeyOf("CloneVm", requestId, { name, vmId, parts });
+  const { principal: owner } = caller;
+  const key = requestKeyOf(`CloneVm/${owner}`, requestId, { name, vmId, parts });
   const spec = specOfCopy(await getRecord(context, vmKind, sourceId), parts);
-  return context.engine.submit({ type: "vm-create", id, uid: context.ids.uid(), spec, ...key });
+  return context.engine.submit({ type: "vm-create", id, uid: context.ids.uid(), spec, owner, ...key });
 }
 
 export function planNewVm(

@@ -2,6 +2,7 @@
 import { notFound } from "../../../shared/errors.ts";
 import type { Vm } from "../../../shared/gen/es/meridian/v1/vm_pb.ts";
 import { type RenewVmRequest, VmService } from "../../../shared/gen/es/meridian/v1/vm_service_pb.ts";
+import { type Caller, canSeeProject, roleEverywhere } from "../../access/caller.ts";
 import { explainVm } from "../../placement/explain.ts";
 import type { PendingAction, VmRecord, WantedState } from "../../pool/vm.ts";
 import { getResource } from "../answer.ts";
@@ -30,19 +31,23 @@ export function vmService(context: ApiContext): ServiceBinding {
   });
   const want = (request: NamedVm, wish: VmWish): Promise<{ readonly vm: Vm }> => answer(wantVm(context, request, wish));
   return bindService(VmService, {
-    createVm: async (request) => answer(createVm(context, request)),
-    cloneVm: async (request) => answer(cloneVm(context, request)),
+    createVm: async (request, call) => answer(createVm(context, request, call)),
+    cloneVm: async (request, call) => answer(cloneVm(context, request, call)),
     updateVm: async (request) => answer(updateVm(context, request)),
-    adoptVm: async (request) => answer(adoptVm(context, request)),
+    adoptVm: async (request, call) => answer(adoptVm(context, request, call)),
     renewVm: async (request) => answer(renewVm(context, request)),
     waitVm: async (request, call) => answer(waitVm(context, request, call)),
     getVm: async (request) => ({ vm: await getResource(context, vmKind, request.name) }),
-    listVms: async (request) => {
-      const { resources, ...page } = await listResources(context, vmKind, request);
+    listVms: async (request, { caller }) => {
+      const { resources, ...page } = await listResources(context, vmKind, {
+        ...request,
+        isVisible: visibleVms(caller),
+      });
       return { vms: resources, ...page };
     },
     async *watchVms(request, call) {
-      const watch = watchResources(context, vmKind, { ...request, signal: call.signal });
+      const { signal, caller } = call;
+      const watch = watchResources(context, vmKind, { ...request, signal, isVisible: visibleVms(caller) });
       for await (const { type, resource, revision } of watch) {
         yield { type, revision, ...(resource === undefined ? {} : { vm: resource }) };
       }
@@ -67,6 +72,11 @@ export function vmService(context: ApiContext): ServiceBinding {
     planVm: async (request) => ({ explanation: await planNewVm(context, request) }),
     execVm: (requests, call) => execVm(context, requests, call),
   });
+}
+
+/** Those of the projects that the caller may see; nothing if that is all of them. */
+function visibleVms(caller: Caller): ((vm: VmRecord) => boolean) | undefined {
+  return roleEverywhere(caller) === undefined ? ({ spec }) => canSeeProject(caller, spec.project) : undefined;
 }
 
 interface NamedVm {

@@ -108,6 +108,7 @@ export const vmShape: ShapeOf<VmRecord> = {
   id: "string",
   uid: "string",
   spec: specShape,
+  "owner?": "string",
   generation: "number",
   observedGeneration: "number",
   createTimeMs: "number",

@@ -8,6 +8,8 @@ import type { DescService } from "@bufbuild/protobuf";
 import { type Client, Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
 import { ServerCredentials } from "@grpc/grpc-js";
+import { type Admission, everybody } from "../../../server/access/admission.ts";
+import { Guard } from "../../../server/api/access/guard.ts";
 import { Backups } from "../../../server/api/backups.ts";
 import { createErrorReporter } from "../../../server/api/error-status.ts";
 import { createGrpcApi, type GrpcApi } from "../../../server/api/grpc.ts";
@@ -30,6 +32,13 @@ export type Front = (typeof fronts)[number];
 /** The pool that the API serves. */
 export const servedPoolUid = asUid("5e".repeat(16));
 
+export interface ServedApiOptions {
+  readonly callsMax?: number;
+  readonly log?: Logger;
+  /** Default: everybody is let in, as an admin. */
+  readonly admission?: Admission;
+}
+
 export class ServedApi {
   readonly driver: PoolDriver;
   readonly hostCalls = new ScriptedCalls();
@@ -43,17 +52,28 @@ export class ServedApi {
   private readonly http: HttpServer;
   private readonly transports: Readonly<Record<Front, Transport>>;
 
-  static async open(options: { readonly callsMax?: number; readonly log?: Logger } = {}): Promise<ServedApi> {
+  static async open(options: ServedApiOptions = {}): Promise<ServedApi> {
     const driver = await PoolDriver.open();
     const calls = new ActiveCalls(options.callsMax);
-    const api = new ServedApi({ driver, calls, log: options.log ?? silentLogger });
+    const api = new ServedApi({
+      driver,
+      calls,
+      log: options.log ?? silentLogger,
+      admission: options.admission ?? everybody,
+    });
     return await api.listen();
   }
 
-  private constructor({ driver, calls, log }: { driver: PoolDriver; calls: ActiveCalls; log: Logger }) {
+  private constructor({
+    driver,
+    calls,
+    log,
+    admission,
+  }: { driver: PoolDriver; calls: ActiveCalls } & Required<Omit<ServedApiOptions, "callsMax">>) {
     this.driver = driver;
     this.calls = calls;
     const { engine, clock } = driver;
+    const guard = new Guard({ engine, admission });
     const services = createServices({
       engine,
       hostCalls: this.hostCalls,
@@ -63,11 +83,11 @@ export class ServedApi {
       ids: randomIds,
       version: "1.2.3",
       startTimeMs: engine.nowMs(),
-    });
+    }).map((binding) => guard.bind(binding));
     const errors = createErrorReporter(randomIds, log, (error) => this.faults.push(error));
     // Deadlines of callers are told by the machine's clock.
-    this.grpc = createGrpcApi(services, { calls, errors, clock: systemClock });
-    this.http = createHttpServer(services, { calls, errors, version: "1.2.3", isReady: () => this.isReady });
+    this.grpc = createGrpcApi(services, { calls, errors, admission, clock: systemClock });
+    this.http = createHttpServer(services, { calls, errors, admission, version: "1.2.3", isReady: () => this.isReady });
     this.grpcAddress = "";
     this.httpAddress = "";
     this.transports = {} as Record<Front, Transport>;

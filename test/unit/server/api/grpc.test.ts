@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
+import { everybody } from "../../../../server/access/admission.ts";
 import { createErrorReporter } from "../../../../server/api/error-status.ts";
 import { createGrpcApi } from "../../../../server/api/grpc.ts";
 import { ActiveCalls } from "../../../../server/api/rpc/active-calls.ts";
@@ -18,6 +19,7 @@ describe("the gRPC port", () => {
       const { server } = createGrpcApi([], {
         calls: new ActiveCalls(),
         errors: createErrorReporter(randomIds, silentLogger, () => assert.fail("nothing is called")),
+        admission: everybody,
         clock: systemClock,
         keepalive: { periodMs: 40, timeoutMs: 20 },
       });
