@@ -1,4 +1,4 @@
-/** `host cordon`, `uncordon`, `drain`, `label` and `delete`. */
+/** `host cordon`, `uncordon`, `release`, `drain`, `label` and `delete`. */
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { Code, ConnectError } from "@connectrpc/connect";
@@ -41,6 +41,21 @@ export function registerHostChange(noun: Program, terminal: Terminal): void {
     .action((names, _options, command) =>
       withSession(terminal, command, (session) =>
         changeHosts(session, names, (name) => session.hosts.uncordonHost({ name }, session.call)),
+      ),
+    );
+
+  noun
+    .command("release")
+    .argument("<host...>", "the hosts' names")
+    .summary("end a host's quarantine")
+    .description(
+      "Ends the quarantine of a host on which VMs kept failing, once its cause has been seen to, and forgets what failed " +
+        "there. A cordon stays.",
+    )
+    .addHelpText("after", examples("host release mac-1"))
+    .action((names, _options, command) =>
+      withSession(terminal, command, (session) =>
+        changeHosts(session, names, (name) => session.hosts.releaseHost({ name }, session.call)),
       ),
     );
 

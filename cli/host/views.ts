@@ -3,6 +3,8 @@ import { timestampDate } from "@bufbuild/protobuf/wkt";
 import {
   type Host,
   HostDrain_Then,
+  type HostQuarantine,
+  HostQuarantine_Phase,
   HostStatus_State,
   HostStatus_StateSchema,
   type HostVm,
@@ -28,7 +30,9 @@ export function hostState(host: Host): string {
 export function hostSentence({ spec, status }: Host): string {
   if (spec?.drain !== undefined) return `draining${spec.drain.reason === "" ? "" : `: ${spec.drain.reason}`}`;
   if (spec?.schedulable === false) return "cordoned";
-  if (status === undefined || status.placeable) return "";
+  if (status === undefined) return "";
+  if (status.quarantine !== undefined) return quarantineSentence(status.quarantine);
+  if (status.placeable) return "";
   const unmet = status.conditions.find(({ state, type }) => state === Condition_State.FALSE && type !== "Schedulable");
   return unmet === undefined ? "not placeable" : unmet.message || unmet.reason || unmet.type;
 }
@@ -110,6 +114,7 @@ export function hostDetail(session: Session, host: Host): string {
       ["Templates", status?.templates.map(shortName).join(", ") ?? ""],
       ["Labels", formatLabels(labelsOf(host))],
       ["Drain", drainText(host, nowMs)],
+      ["Quarantine", quarantineText(host, nowMs)],
       ["Heard of", moment(status?.heartbeatTime, nowMs)],
       ["First seen", moment(host.createTime, nowMs)],
     ])
@@ -138,6 +143,21 @@ function diskText({ status }: Host): string {
   const { diskFreeMib = 0, diskTotalMib = 0 } = status?.observed ?? {};
   if (diskFreeMib === 0 && diskTotalMib === 0) return "";
   return `${formatSize(diskFreeMib)} free${diskTotalMib === 0 ? "" : ` of ${formatSize(diskTotalMib)}`}`;
+}
+
+function quarantineSentence({ phase, message }: HostQuarantine): string {
+  return `${phase === HostQuarantine_Phase.PROBING ? "quarantine, on trial" : "quarantine"}: ${message}`;
+}
+
+function quarantineText({ status }: Host, nowMs: number): string {
+  const { quarantine, quarantineCount = 0, recentFailures = 0 } = status ?? {};
+  const failed = recentFailures === 0 ? "" : `${recentFailures} VMs failed here of late`;
+  const before = quarantineCount === 0 ? "" : `${quarantineCount} times so far`;
+  if (quarantine === undefined) return [failed, before && `in quarantine ${before}`].filter(Boolean).join(", ");
+  const { until, since, round } = quarantine;
+  const leftMs = until === undefined ? 0 : timestampDate(until).getTime() - nowMs;
+  const left = leftMs > 0 ? `on trial in ${formatDuration(leftMs)}` : "on trial";
+  return `since ${moment(since, nowMs)}, round ${round}, ${left}; ${before}`;
 }
 
 function drainText({ spec }: Host, nowMs: number): string {

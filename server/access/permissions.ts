@@ -55,6 +55,7 @@ const hosts: PermissionsOf<typeof HostService> = {
   updateHost: inPool("operator"),
   cordonHost: inPool("operator"),
   uncordonHost: inPool("operator"),
+  releaseHost: inPool("operator"),
   drainHost: inPool("operator"),
   deleteHost: inPool("operator"),
   controlHostVm: inPool("operator"),

@@ -6,7 +6,7 @@ import { assertNever } from "../../shared/assert.ts";
 import type { EventReplies, EventReply, PoolEvent } from "../pool/events.ts";
 import type { Pool } from "../pool/pool.ts";
 import { applyVmAdopt } from "./adoption.ts";
-import { applyHostDelete, applyHostUpdate } from "./client-host.ts";
+import { applyHostDelete, applyHostRelease, applyHostUpdate } from "./client-host.ts";
 import { applyProjectCreate, applyProjectDelete, applyProjectUpdate } from "./client-project.ts";
 import {
   applyCatalogCreate,
@@ -18,7 +18,7 @@ import {
 } from "./client-template.ts";
 import { applyVmCreate, applyVmRenew, applyVmUpdate, applyVmWant } from "./client-vm.ts";
 import { applyCommandReported } from "./command.ts";
-import { applyVmCommanded, applyVmPlaced } from "./decision.ts";
+import { applyHostProbed, applyVmCommanded, applyVmPlaced } from "./decision.ts";
 import { applyHostConnected, applyHostDisconnected, applyHostHeard, applyHostInventoried } from "./host-report.ts";
 import { applyOrphanRemove } from "./orphans.ts";
 import { applySettingsUpdate } from "./settings.ts";
@@ -44,6 +44,8 @@ function apply(pool: Pool, event: PoolEvent, timeMs: number): EventReplies[PoolE
       return applyVmWant(pool, event, timeMs);
     case "host-update":
       return applyHostUpdate(pool, event, timeMs);
+    case "host-release":
+      return applyHostRelease(pool, event, timeMs);
     case "host-delete":
       return applyHostDelete(pool, event, timeMs);
     case "template-create":
@@ -82,6 +84,8 @@ function apply(pool: Pool, event: PoolEvent, timeMs: number): EventReplies[PoolE
       return applyVmCommanded(pool, event, timeMs);
     case "orphan-remove":
       return applyOrphanRemove(pool, event, timeMs);
+    case "host-probed":
+      return applyHostProbed(pool, event, timeMs);
     case "tick":
       return applyTick(pool, timeMs);
     default:

@@ -11,7 +11,8 @@ import {
 } from "../pool/limits.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { TimelineEntry, VmFailure, VmRecord, VmState, WantedState } from "../pool/vm.ts";
-import { nextVmState, type VmTrigger } from "../pool/vm-machine.ts";
+import { isStillBeingMade, nextVmState, type VmTrigger } from "../pool/vm-machine.ts";
+import { noteMade } from "./blame.ts";
 
 export type VmFields = { readonly [Field in keyof VmRecord]?: VmRecord[Field] | undefined } & {
   readonly [Field in RequiredField]?: VmRecord[Field];
@@ -65,6 +66,7 @@ export function moveVm(pool: Pool, vm: VmRecord, trigger: VmTrigger, options: Vm
     deadlineMs: stateDeadlineMs(vm, state, timeMs) ?? retentionEndMs(pool, state, timeMs),
     timeline: extendTimeline(vm.timeline, { state, timeMs, reason }),
   });
+  if (state === "RUNNING" && isStillBeingMade(vm)) noteMade(pool, vm, timeMs);
   if (state === "DELETED") dropOldestDeleted(pool);
   return moved;
 }

@@ -1,9 +1,10 @@
 /** What operators ask of hosts: other specs (cordon, uncordon and drain among them), and to forget them. */
 import { MeridianError, notFound } from "../../shared/errors.ts";
-import type { HostDelete, HostUpdate } from "../pool/events.ts";
+import type { HostDelete, HostRelease, HostUpdate } from "../pool/events.ts";
 import type { HostRecord } from "../pool/host.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { VmRecord } from "../pool/vm.ts";
+import { endQuarantine } from "./blame.ts";
 import { changeVm, failVm, moveVm, releasedHost } from "./change-vm.ts";
 import { checkEtag, checkGeneration } from "./checks.ts";
 
@@ -20,6 +21,12 @@ export function applyHostUpdate(pool: Pool, event: HostUpdate, timeMs: number): 
   };
   pool.putHost(after);
   return after;
+}
+
+export function applyHostRelease(pool: Pool, event: HostRelease, timeMs: number): HostRecord {
+  const host = findHost(pool, event.id);
+  checkEtag(host, event.etag, `hosts/${host.id}`);
+  return host.trouble === undefined ? host : endQuarantine(pool, host, timeMs, "operator");
 }
 
 export function applyHostDelete(pool: Pool, event: HostDelete, timeMs: number): HostRecord {

@@ -8,6 +8,7 @@ import { displacementsMax, retryDelayMs, stepRetriesMax } from "../pool/limits.t
 import type { Pool } from "../pool/pool.ts";
 import type { CommandState, Suspect, VmCommand, VmFailure, VmRecord } from "../pool/vm.ts";
 import { seenTrigger, type VmTrigger } from "../pool/vm-machine.ts";
+import { blame } from "./blame.ts";
 import { changeVm, failVm, moveVm, releasedHost, stateDeadlineMs, type VmFields } from "./change-vm.ts";
 import { currentHost } from "./checks.ts";
 import { expireVm } from "./expiry.ts";
@@ -134,9 +135,12 @@ function giveUpOrRetry(step: Step): void {
   const left = isRefused || report.isVmUnknown ? (sight ?? vm.sight) : sight;
   const mayHaveRemains = report.isVmUnknown ?? (isRefused && sight === undefined ? vm.mayHaveRemains : undefined);
   if (!isRetried) {
-    if (retryElsewhere(pool, { ...vm, sight: sight ?? vm.sight }, failure, timeMs)) return;
+    const isMaking = command.kind === "create" || command.kind === "start";
+    const judged = isMaking ? blame(pool, vm, failure, timeMs) : failure;
+    if (retryElsewhere(pool, { ...vm, sight: sight ?? vm.sight }, judged, timeMs)) return;
     const releasesHost = command.kind === "create" && left === undefined && mayHaveRemains !== true;
-    failVm(pool, vm, timeMs, { ...failure, releasesHost });
+    const { reason, message, suspect } = judged;
+    failVm(pool, vm, timeMs, { reason, message, suspect, releasesHost });
     return;
   }
   const fields: VmFields = {
@@ -158,25 +162,25 @@ function giveUpOrRetry(step: Step): void {
 /** The host never began. A VM that was to be made there looks for another place; anything else is tried again. */
 function displace(step: Step): void {
   const { pool, vm, command, report, timeMs } = step;
-  const failure = reportedFailure(report);
   // What an earlier try left there has to be made good or removed there, so such a VM stays.
   if (command.kind !== "create" || vm.sight !== undefined || vm.mayHaveRemains === true) {
     giveUpOrRetry(step);
     return;
   }
+  const { reason, message, suspect } = blame(pool, vm, reportedFailure(report), timeMs);
   if (vm.retryCount >= displacementsMax) {
-    failVm(pool, vm, timeMs, { ...failure, releasesHost: true });
+    failVm(pool, vm, timeMs, { reason, message, suspect, releasesHost: true });
     return;
   }
   moveVm(pool, vm, "displaced", {
     timeMs,
-    reason: failure.reason,
-    message: failure.message,
+    reason,
+    message,
     fields: {
       ...releasedHost,
       command: undefined,
       progress: undefined,
-      failure: failureOf(step, failure),
+      failure: failureOf(step, { reason, message, suspect }),
       retryCount: vm.retryCount + 1,
       retryAtMs: timeMs + retryDelayMs(vm.retryCount),
     },
@@ -184,7 +188,10 @@ function displace(step: Step): void {
 }
 
 /** A failure that is not the end, as the VM's record keeps it. */
-function failureOf({ vm, timeMs }: Step, { reason, message, suspect }: ReportedFailure): VmFailure {
+function failureOf(
+  { vm, timeMs }: Step,
+  { reason, message, suspect }: Omit<ReportedFailure, "isRetryable">,
+): VmFailure {
   return { reason, message, suspect, timeMs, ...(vm.host === undefined ? {} : { host: vm.host }) };
 }
 

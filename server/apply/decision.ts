@@ -1,11 +1,12 @@
 /** The planners' decisions, checked again against the pool as it is now. One that no longer holds changes nothing. */
 import { refusalOn } from "../placement/filters.ts";
-import type { VmCommanded, VmPlaced } from "../pool/events.ts";
+import type { HostProbed, VmCommanded, VmPlaced } from "../pool/events.ts";
 import { describeEnd, leaseEndFrom } from "../pool/lease.ts";
 import type { Pool } from "../pool/pool.ts";
 import { shapeOf } from "../pool/shape.ts";
 import type { CommandKind, VmCommand, VmRecord } from "../pool/vm.ts";
 import { sentTrigger, vmMoves } from "../pool/vm-machine.ts";
+import { beginProbe, dropProbe, endQuarantine } from "./blame.ts";
 import { changeVm, moveVm, stateDeadlineMs, type VmFields } from "./change-vm.ts";
 import { commandIdOf } from "./command.ts";
 
@@ -25,6 +26,7 @@ export function applyVmPlaced(pool: Pool, event: VmPlaced, timeMs: number): bool
       ...commandFields(vm, "create", false),
     },
   });
+  beginProbe(pool, event.host, vm.uid, timeMs);
   return true;
 }
 
@@ -50,6 +52,14 @@ export function applyVmCommanded(pool: Pool, event: VmCommanded, timeMs: number)
   else if (vm.endReason !== undefined) {
     moveVm(pool, vm, trigger, { timeMs, reason: vm.endReason, message: describeEnd(vm.endReason), fields });
   } else moveVm(pool, vm, trigger, { timeMs, reason: sentReason(event.kind), fields });
+  return true;
+}
+
+export function applyHostProbed(pool: Pool, { id, vm, hasPassed }: HostProbed, timeMs: number): boolean {
+  const host = pool.hosts.get(id);
+  if (host?.trouble?.quarantine?.probe !== vm) return false;
+  if (hasPassed) endQuarantine(pool, host, timeMs);
+  else dropProbe(pool, host, timeMs);
   return true;
 }
 

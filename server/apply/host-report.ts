@@ -10,6 +10,7 @@ import { orphansAmong } from "../pool/orphan.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { VmRecord } from "../pool/vm.ts";
 import { kindUnderWay, seenTrigger, sentTrigger, type VmTrigger } from "../pool/vm-machine.ts";
+import { blame } from "./blame.ts";
 import { changeVm, failVm, moveVm, stateDeadlineMs } from "./change-vm.ts";
 import { currentHost } from "./checks.ts";
 import { applyCommandReport } from "./command.ts";
@@ -103,13 +104,10 @@ function resumeVms(pool: Pool, host: HostId, timeMs: number): void {
 function isResentInVain(pool: Pool, vm: VmRecord, timeMs: number): boolean {
   const { command } = vm;
   if (command === undefined || command.kind === "delete" || (command.resendCount ?? 0) < resendsMax) return false;
-  const failure = {
-    reason: "SessionsKeepBreaking",
-    message:
-      `hosts/${vm.host} was told ${resendsMax} times to ${command.kind} the VM, and lost contact each time ` +
-      "before it reported progress; look at the agent's log there",
-    suspect: "host",
-  } as const;
+  const message =
+    `hosts/${vm.host} was told ${resendsMax} times to ${command.kind} the VM, and lost contact each time ` +
+    "before it reported progress; look at the agent's log there";
+  const failure = blame(pool, vm, { reason: "SessionsKeepBreaking", message, suspect: "host" }, timeMs);
   if (!retryElsewhere(pool, vm, failure, timeMs)) failVm(pool, vm, timeMs, { ...failure, releasesHost: false });
   return true;
 }

@@ -6,6 +6,7 @@
 import { retryDelayMs } from "../pool/limits.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { VmFailure, VmRecord } from "../pool/vm.ts";
+import { isStillBeingMade } from "../pool/vm-machine.ts";
 import { changeVm, failVm, moveVm, releasedHost } from "./change-vm.ts";
 import { leaveBehind } from "./orphans.ts";
 
@@ -68,11 +69,4 @@ function placeAnew(
 /** A copy can be made only where its original stands, and what was adopted cannot be made at all. */
 function canBeMadeElsewhere({ image: { source } }: VmRecord): boolean {
   return source.kind !== "clone" && source.kind !== "adopted";
-}
-
-/** Whether it is on its way up for the first time since it was placed. */
-function isStillBeingMade(vm: VmRecord): boolean {
-  if (vm.state !== "PLACED" && vm.state !== "CREATING" && vm.state !== "STARTING") return false;
-  const placed = vm.timeline.findLastIndex(({ state }) => state === "PLACED");
-  return placed >= 0 && vm.timeline.slice(placed).every(({ state }) => state !== "RUNNING");
 }

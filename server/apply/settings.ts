@@ -24,6 +24,7 @@ export function applySettingsUpdate(pool: Pool, event: SettingsUpdate, timeMs: n
   };
   pool.putSettings(record);
   if (pool.settings.hosts !== before.hosts) judgeSilence(pool, before, timeMs);
+  if (pool.settings.hosts !== before.hosts || pool.settings.placement !== before.placement) judgeTrouble(pool, timeMs);
   if (pool.settings.vms !== before.vms) judgeRetention(pool);
   // Any filter may read settings, and operators change them seldom: each shape that waits costs one look at the hosts.
   if (Object.entries(pool.settings).some(([name, section]) => section !== before[name as keyof PoolSettings])) {
@@ -42,6 +43,16 @@ function judgeSilence(pool: Pool, before: PoolSettings, timeMs: number): void {
     // One that was not heard since this server's start is given its time of grace.
     if (heardAtMs > 0) pool.setContact(id, { ...contact, silentAtMs: heardAtMs + (silentAtMs - heardAtMs) * growth });
     pool.deadlines.schedule(`host/${id}`, timeMs);
+  }
+}
+
+/** Failures may count for another time than before, and quarantines may be over: the tick looks at each host and template. */
+function judgeTrouble(pool: Pool, timeMs: number): void {
+  for (const { id, trouble } of pool.hosts.values()) {
+    if (trouble !== undefined) pool.deadlines.schedule(`host/${id}`, timeMs);
+  }
+  for (const { id, trouble } of pool.templates.values()) {
+    if (trouble !== undefined) pool.deadlines.schedule(`template/${id}`, timeMs);
   }
 }
 

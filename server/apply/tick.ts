@@ -1,13 +1,15 @@
 /** What happens because time has passed: deadlines of VMs and hosts, retries, and the end of what is kept for a while. */
-import { asHostId, asVmId, type HostId, type VmId } from "../../shared/ids.ts";
+import { asHostId, asTemplateId, asVmId, type HostId, type TemplateId, type VmId } from "../../shared/ids.ts";
 import type { HostRecord } from "../pool/host.ts";
 import { nextHostState } from "../pool/host-machine.ts";
 import { pendingExpiry } from "../pool/lease.ts";
 import { historyEntriesMax, historyRetentionMs, requestRetentionMs } from "../pool/limits.ts";
 import { nextRemovalMs } from "../pool/orphan.ts";
 import type { Pool } from "../pool/pool.ts";
+import { nextTemplateTroubleMs, nextTroubleMs } from "../pool/trouble.ts";
 import type { VmRecord } from "../pool/vm.ts";
 import { stateEndMs, vmDueMs } from "../pool/vm-due.ts";
+import { blame, settleHost, settleTemplate } from "./blame.ts";
 import { changeVm, failVm, moveVm } from "./change-vm.ts";
 import { expireVm } from "./expiry.ts";
 import { partFromLostHost, retryElsewhere } from "./letting-go.ts";
@@ -23,6 +25,7 @@ export function applyTick(pool: Pool, timeMs: number): undefined {
     else if (key === "history")
       pool.dropOldHistory({ entriesMax: historyEntriesMax, fromMs: timeMs - historyRetentionMs });
     else if (key.startsWith("vm/")) vmDue(pool, asVmId(key.slice(3)), timeMs);
+    else if (key.startsWith("template/")) templateDue(pool, asTemplateId(key.slice(9)), timeMs);
     else if (key.startsWith("host/")) hostDue(pool, asHostId(key.slice(5)), timeMs);
   }
   return undefined;
@@ -74,11 +77,9 @@ function deadlinePassed(pool: Pool, vm: VmRecord, timeMs: number): void {
       });
       return;
     default: {
-      const failure = {
-        reason: vm.state === "PLACED" ? "HostDidNotAnswer" : "NoProgress",
-        message: `hosts/${vm.host} reported no progress while the VM was ${vm.state}; look at the agent's log there`,
-        suspect: "host",
-      } as const;
+      const reason = vm.state === "PLACED" ? "HostDidNotAnswer" : "NoProgress";
+      const message = `hosts/${vm.host} reported no progress while the VM was ${vm.state}; look at the agent's log there`;
+      const failure = blame(pool, vm, { reason, message, suspect: "host" }, timeMs);
       if (!retryElsewhere(pool, vm, failure, timeMs)) failVm(pool, vm, timeMs, { ...failure, releasesHost: false });
     }
   }
@@ -95,8 +96,20 @@ function expireFailed(pool: Pool, vm: VmRecord, timeMs: number): void {
   else changeVm(pool, vm, timeMs, fields);
 }
 
+function templateDue(pool: Pool, id: TemplateId, timeMs: number): void {
+  const template = pool.templates.get(id);
+  if (template === undefined) return;
+  settleTemplate(pool, template, timeMs);
+  const dueMs = nextTemplateTroubleMs(pool.templates.get(id)?.trouble, pool.settings);
+  if (dueMs !== undefined) pool.deadlines.schedule(`template/${id}`, dueMs);
+}
+
 function hostDue(pool: Pool, id: HostId, timeMs: number): void {
+  const known = pool.hosts.get(id);
+  if (known !== undefined) settleHost(pool, known, timeMs);
   const host = pool.hosts.get(id);
+  const troubleMs = nextTroubleMs(host?.trouble, pool.settings);
+  if (troubleMs !== undefined) pool.deadlines.schedule(`host/${id}`, troubleMs);
   const contact = pool.contact(id);
   if (host === undefined) return;
   // Planners look at what is due of a drain, and of orphans.

@@ -12,6 +12,7 @@ import { applyEvent } from "../apply/apply-event.ts";
 import { planDrain } from "../planners/drain.ts";
 import { planVmStep } from "../planners/lifecycle.ts";
 import { planRemovals } from "../planners/orphans.ts";
+import { planProbe } from "../planners/probe.ts";
 import { PlacementPlanner } from "../planners/waiting.ts";
 import type { DurableBatch } from "../pool/changes.ts";
 import type { EventReply, PoolEvent } from "../pool/events.ts";
@@ -247,8 +248,10 @@ export class Engine implements EngineApi {
     for (const id of this.pool.dirtyHosts) {
       this.pool.dirtyHosts.delete(id);
       const host = this.pool.hosts.get(id);
-      const decisions = host === undefined ? [] : [...planDrain(this.pool, host, nowMs), ...planRemovals(host, nowMs)];
-      for (const decision of decisions) applyEvent(this.pool, decision, nowMs);
+      if (host === undefined) continue;
+      for (const decision of planDrain(this.pool, host, nowMs)) applyEvent(this.pool, decision, nowMs);
+      for (const decision of planRemovals(host, nowMs)) applyEvent(this.pool, decision, nowMs);
+      for (const decision of planProbe(this.pool, host)) applyEvent(this.pool, decision, nowMs);
     }
     for (;;) {
       for (const id of this.pool.dirtyVms) {

@@ -8,6 +8,7 @@ import type { HostContact, HostRecord } from "../pool/host.ts";
 import { describeLabelExpression, matchesLabel } from "../pool/labels.ts";
 import type { HostLedger } from "../pool/ledger.ts";
 import type { Shape } from "../pool/shape.ts";
+import { isShut } from "../pool/trouble.ts";
 import type { PoolView } from "../pool/view.ts";
 import { describeMib } from "./size.ts";
 
@@ -97,6 +98,12 @@ export const filters = [
     summary: ["fails its preflight", "fail their preflight"],
   },
   {
+    name: "quarantine",
+    refuses: ({ host }) => isShut(host),
+    explain: ({ host }) => describeQuarantine(host),
+    summary: ["is in quarantine", "are in quarantine"],
+  },
+  {
     name: "macos_slots",
     refuses: ({ ledger }, shape) => shape.isMacos && ledger.macosTaken >= ledger.macosSlots,
     explain: ({ ledger }) => `has no free macOS slot: ${ledger.macosTaken} of ${ledger.macosSlots} are taken`,
@@ -135,6 +142,12 @@ export const filters = [
     summary: ["is making as many VMs as it may at once", "are making as many VMs as they may at once"],
   },
 ] as const satisfies readonly Filter[];
+
+function describeQuarantine({ trouble }: HostRecord): string {
+  const quarantine = trouble?.quarantine;
+  if (quarantine?.probe !== undefined) return "is in quarantine, and being tried with one VM";
+  return `is in quarantine: ${quarantine?.message ?? "no reason given"}`;
+}
 
 export type FilterName = (typeof filters)[number]["name"];
 

@@ -53,6 +53,11 @@ export const scores: readonly Score[] = [
     value: ({ ledger }, { spec: { placement } }) => matchingShare(ledger.labels, placement.preferred),
   },
   {
+    name: "recent_failures",
+    weight: "recentFailures",
+    value: ({ host }) => 1 / (1 + (host.trouble?.penalties ?? 0)),
+  },
+  {
     name: "spread_key",
     weight: "spreadKey",
     value: ({ host }, { spec }, view) => 1 / (1 + countAlike(view, host.id, spec)),

@@ -85,6 +85,12 @@ export interface HostUpdate {
   readonly baseGeneration: number;
   readonly spec: HostSpec;
 }
+/** Ends a host's quarantine and forgets what failed there. */
+export interface HostRelease {
+  readonly type: "host-release";
+  readonly id: HostId;
+  readonly etag?: string;
+}
 export interface HostDelete {
   readonly type: "host-delete";
   readonly id: HostId;
@@ -264,6 +270,15 @@ export interface OrphanRemove {
   /** Its id in Parallels Desktop. */
   readonly hostVmId: string;
 }
+/** Ends the probe of a host in quarantine, which has neither failed there nor been seen coming up. */
+export interface HostProbed {
+  readonly type: "host-probed";
+  readonly id: HostId;
+  /** The uid of the VM that it was probed with. */
+  readonly vm: Uid;
+  /** Whether the VM shows that the host can do it; otherwise it shows nothing. */
+  readonly hasPassed: boolean;
+}
 /** Time has passed: whatever was due by now happens. */
 export interface Tick {
   readonly type: "tick";
@@ -276,6 +291,7 @@ export type PoolEvent =
   | VmAdopt
   | VmWant
   | HostUpdate
+  | HostRelease
   | HostDelete
   | TemplateCreate
   | TemplateUpdate
@@ -295,6 +311,7 @@ export type PoolEvent =
   | VmPlaced
   | VmCommanded
   | OrphanRemove
+  | HostProbed
   | Tick;
 
 /** What applying an event answers: the record that it made or changed (as it last was, if it is gone). */
@@ -305,6 +322,7 @@ export interface EventReplies {
   "vm-adopt": VmRecord;
   "vm-want": VmRecord;
   "host-update": HostRecord;
+  "host-release": HostRecord;
   "host-delete": HostRecord;
   "template-create": TemplateRecord;
   "template-update": TemplateRecord;
@@ -327,6 +345,7 @@ export interface EventReplies {
   "vm-placed": boolean;
   "vm-commanded": boolean;
   "orphan-remove": boolean;
+  "host-probed": boolean;
   tick: undefined;
 }
 

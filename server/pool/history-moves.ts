@@ -30,6 +30,7 @@ export function hostMoves(before: HostRecord | undefined, after: HostRecord): re
     const from = before === undefined ? {} : { from: before.state };
     moves.push({ ...entryOf(after, "host.state"), ...from, to: after.state });
   }
+  if (before?.trouble !== after.trouble) moves.push(...quarantineMoves(before, after));
   if (before === undefined || before.conditions === after.conditions) return moves;
   for (const condition of after.conditions) {
     const former = before.conditions.find(({ type }) => type === condition.type);
@@ -43,6 +44,15 @@ export function hostMoves(before: HostRecord | undefined, after: HostRecord): re
     });
   }
   return moves;
+}
+
+function quarantineMoves(before: HostRecord | undefined, after: HostRecord): readonly HistoryEntry[] {
+  const from = before?.trouble?.quarantine?.phase ?? "free";
+  const quarantine = after.trouble?.quarantine;
+  const to = quarantine?.phase ?? "free";
+  if (from === to) return [];
+  const message = to === "isolated" && quarantine !== undefined ? { message: quarantine.message } : {};
+  return [{ ...entryOf(after, "host.quarantine"), from, to, ...message }];
 }
 
 function entryOf(host: HostRecord, action: string): HistoryEntry {

@@ -6,6 +6,7 @@
 import type { HostId, Uid } from "../../shared/ids.ts";
 import type { DialNumber } from "./dial.ts";
 import type { Orphan } from "./orphan.ts";
+import type { HostTrouble } from "./trouble.ts";
 import type { Architecture, Resources } from "./vm.ts";
 
 /** The states of the contact with a host; `docs/state-machines.md` draws them. */
@@ -103,6 +104,8 @@ export interface HostRecord {
   readonly foreignVms: readonly HostVm[];
   /** Those of `foreignVms` that the pool removes. */
   readonly orphans: readonly Orphan[];
+  /** What is remembered of VMs that could not be made or started here; absent: nothing. */
+  readonly trouble?: HostTrouble;
   /** Counts removals; makes the ids of their commands. */
   readonly removalCount: number;
 }

@@ -60,6 +60,12 @@ export const orphanGraceMs = 10 * minuteMs;
 /** How many orphans a host removes at once: each is work for its disk, and nobody waits for them. */
 export const removalsPerHostMax = 4;
 
+/** How many failures a host remembers: more than any bound that leads into quarantine. */
+export const hostFailuresMax = 50;
+
+/** How many hosts a template remembers that it failed on, and how many that it works on: enough to tell whose fault it is. */
+export const troubledHostsMax = 64;
+
 /** How many entries of a VM's timeline are kept: the first, which tells of the wait, and the newest. */
 export const timelineMax = 64;
 

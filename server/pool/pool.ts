@@ -19,6 +19,7 @@ import { isWaiting, type ProjectLedger, ProjectLedgers } from "./project-ledgers
 import { defaultSettings, fillSettings, type PoolSettings, type SettingsRecord } from "./settings/settings.ts";
 import { shapeOf } from "./shape.ts";
 import type { CatalogRecord, RequestRecord, TemplateRecord } from "./template.ts";
+import { nextTemplateTroubleMs, nextTroubleMs } from "./trouble.ts";
 import type { PoolView } from "./view.ts";
 import { type VmRecord, type VmState, vmStates } from "./vm.ts";
 import { vmDueMs } from "./vm-due.ts";
@@ -207,12 +208,15 @@ export class Pool implements PoolView {
   putTemplate(after: TemplateRecord): void {
     const before = this.templates.get(after.id);
     this.templates.set(after.id, after);
+    const troubleMs = nextTemplateTroubleMs(after.trouble, this.settings);
+    if (troubleMs !== undefined) this.deadlines.schedule(`template/${after.id}`, troubleMs);
     this.note({ kind: "template", id: after.id, before, after });
   }
 
   removeTemplate(id: TemplateId): void {
     const before = required(this.templates.get(id), "template to remove");
     this.templates.delete(id);
+    this.deadlines.cancel(`template/${id}`);
     this.note({ kind: "template", id, before, after: undefined });
     const lifetimes = this.lifetimes.get(id);
     if (lifetimes === undefined) return;
@@ -306,6 +310,8 @@ export class Pool implements PoolView {
     if (drainEndMs !== undefined) this.deadlines.schedule(`host/${host.id}`, drainEndMs);
     const removalMs = nextRemovalMs(host);
     if (removalMs !== undefined) this.deadlines.schedule(`host/${host.id}`, removalMs);
+    const troubleMs = nextTroubleMs(host.trouble, this.settings);
+    if (troubleMs !== undefined) this.deadlines.schedule(`host/${host.id}`, troubleMs);
     this.dirtyHosts.add(host.id);
     this.move(host.id);
     this.wake(host.id);
@@ -326,6 +332,7 @@ export class Pool implements PoolView {
       return;
     }
     this.dirtyVms.add(id);
+    this.noteProbe(after);
     const dueMs = vmDueMs(after, this.settings);
     if (dueMs !== undefined) this.deadlines.schedule(`vm/${id}`, dueMs);
   }
@@ -336,6 +343,11 @@ export class Pool implements PoolView {
     const { template: id } = after.spec;
     if (spanMs === undefined || !this.templates.has(id)) return;
     this.putLifetimes(observeLifetime(this.lifetimes.get(id), { id, spanMs, timeMs: after.updateTimeMs }));
+  }
+
+  /** What becomes of the VM that a host in quarantine is tried with is looked at. */
+  private noteProbe({ host, uid }: VmRecord): void {
+    if (host !== undefined && this.hosts.get(host)?.trouble?.quarantine?.probe === uid) this.dirtyHosts.add(host);
   }
 
   private count(vm: VmRecord | undefined, sign: 1 | -1): void {

@@ -1,5 +1,6 @@
 /** Templates and catalogs as the pool keeps them. */
 import type { CatalogId, TemplateId, Uid } from "../../shared/ids.ts";
+import type { TemplateTrouble } from "./trouble.ts";
 import type { Architecture, GuestOs, Readiness, Resources } from "./vm.ts";
 
 export type TemplateSource =
@@ -24,6 +25,8 @@ export interface TemplateRecord {
   readonly createTimeMs: number;
   readonly updateTimeMs: number;
   readonly revision: number;
+  /** What is remembered of VMs of it that could not be made or started; absent: nothing. */
+  readonly trouble?: TemplateTrouble;
 }
 
 /** How a host proves to a catalog who it is: a user and a password, or an API key, or nothing. */

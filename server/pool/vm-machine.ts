@@ -3,7 +3,7 @@
  * state alone. Who looks at the table decides nothing else: the planner says what should be sent, the appliers what was seen.
  */
 import { assert } from "../../shared/assert.ts";
-import type { CommandKind, VmState } from "./vm.ts";
+import type { CommandKind, VmRecord, VmState } from "./vm.ts";
 
 export const vmTriggers = [
   /** Placement reserved a host. */
@@ -215,4 +215,11 @@ export function seenTrigger(parallelsState: string): VmTrigger | undefined {
     default:
       return undefined;
   }
+}
+
+/** Whether it is on its way up for the first time since it was placed. */
+export function isStillBeingMade(vm: VmRecord): boolean {
+  if (vm.state !== "PLACED" && vm.state !== "CREATING" && vm.state !== "STARTING") return false;
+  const placed = vm.timeline.findLastIndex(({ state }) => state === "PLACED");
+  return placed >= 0 && vm.timeline.slice(placed).every(({ state }) => state !== "RUNNING");
 }

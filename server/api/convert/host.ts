@@ -11,11 +11,13 @@ import { etagOf } from "../../pool/etag.ts";
 import type { HostContact, HostRecord } from "../../pool/host.ts";
 import type { HostLedger } from "../../pool/ledger.ts";
 import type { Orphan } from "../../pool/orphan.ts";
+import { isShut } from "../../pool/trouble.ts";
 import type { PoolView } from "../../pool/view.ts";
 import { nameOf } from "../resource-name.ts";
 import { architectures, hostStateValues } from "./enums.ts";
 import { toHostSpec } from "./host-spec.ts";
 import type { ImageIndex } from "./image-index.ts";
+import { quarantineConditions, quarantineOf } from "./quarantine.ts";
 import { toDuration, toTimestamp } from "./time.ts";
 import { toCondition } from "./types.ts";
 
@@ -28,6 +30,7 @@ export function toHost(view: PoolView, host: HostRecord, images: ImageIndex): Ho
       ...factsOf(host),
       ...useOf(view.ledger(host.id)),
       ...contactOf(view.contact(host.id)),
+      ...quarantineOf(host),
       state: hostStateValues[host.state],
       conditions: conditionsOf(view, host),
       placeable: isPlaceable(view, host),
@@ -50,6 +53,7 @@ export function isPlaceable(view: PoolView, host: HostRecord): boolean {
     isTalking(view, host) &&
     host.spec.schedulable &&
     host.spec.drain === undefined &&
+    !isShut(host) &&
     host.conditions.every((condition) => condition.holds)
   );
 }
@@ -139,6 +143,7 @@ function conditionsOf(view: PoolView, host: HostRecord): MessageInitShape<typeof
       }),
     );
   }
+  conditions.push(...quarantineConditions(host, view.settings));
   const { orphans } = host;
   if (orphans.length > 0) {
     conditions.push(

@@ -18,6 +18,7 @@ import { descriptionLengthMax, foreignNameLengthMax, probePeriodMs, probeTimeout
 import { checkName, nameOf } from "../resource-name.ts";
 import { architectures, guestSystems, requiredWord } from "./enums.ts";
 import type { ImageIndex } from "./image-index.ts";
+import { healthOf } from "./quarantine.ts";
 import { toTimestamp } from "./time.ts";
 import { type Field, readLabels, readReadiness, readResources, toReadiness } from "./types.ts";
 
@@ -30,6 +31,7 @@ export function toTemplate(view: PoolView, template: TemplateRecord, images: Ima
       state: TemplateStatus_State.ACTIVE,
       hosts: images.hostsWith(template).map((id) => nameOf("hosts", id)),
       vmCount: view.countVmsOf(template.id),
+      ...healthOf(template, view.settings),
     },
     generation: BigInt(template.generation),
     createTime: toTimestamp(template.createTimeMs),

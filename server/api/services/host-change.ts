@@ -44,6 +44,12 @@ export function setSchedulable(context: ApiContext, request: NamedHost, schedula
   }));
 }
 
+export async function releaseHost(context: ApiContext, request: NamedHost): Promise<HostRecord> {
+  const id = idOfName("hosts", request.name);
+  const etag = readEtag(request.etag);
+  return context.engine.submit({ type: "host-release", id, ...(etag === undefined ? {} : { etag }) });
+}
+
 export function drainHost(context: ApiContext, request: DrainHostRequest): Promise<HostRecord> {
   const target = { id: idOfName("hosts", request.name), etag: readEtag(request.etag) };
   const checks = new FieldChecks();

@@ -10,7 +10,7 @@ import { hostKind } from "../resource-kind.ts";
 import { idOfName } from "../resource-name.ts";
 import { bindService, type ServiceBinding } from "../rpc/handlers.ts";
 import { watchResources } from "../watch.ts";
-import { drainHost, setSchedulable, updateHost } from "./host-change.ts";
+import { drainHost, releaseHost, setSchedulable, updateHost } from "./host-change.ts";
 import { controlHostVm, listHostVms } from "./host-vms.ts";
 
 export function hostService(context: ApiContext): ServiceBinding {
@@ -32,6 +32,7 @@ export function hostService(context: ApiContext): ServiceBinding {
     updateHost: async (request) => answer(updateHost(context, request)),
     cordonHost: async (request) => answer(setSchedulable(context, request, false)),
     uncordonHost: async (request) => answer(setSchedulable(context, request, true)),
+    releaseHost: async (request) => answer(releaseHost(context, request)),
     drainHost: async (request) => answer(drainHost(context, request)),
     deleteHost: async (request) => {
       const id = idOfName("hosts", request.name);

@@ -7,10 +7,10 @@
  */
 import type { Uid } from "../../../shared/ids.ts";
 import { faultsOf, fill, type SettingFault } from "./fill.ts";
-import { hostSettings } from "./hosts.ts";
+import { hostSettingFaults, hostSettings } from "./hosts.ts";
 import { placementSettings } from "./placement.ts";
 import type { SetTree, SetValues, ValuesOf } from "./setting.ts";
-import { type VmSettings, vmSettingFaults, vmSettings } from "./vms.ts";
+import { vmSettingFaults, vmSettings } from "./vms.ts";
 
 export const sections = {
   placement: placementSettings,
@@ -57,8 +57,14 @@ export function settingsFaults(spec: SettingsSpec): SettingFault[] {
     faultsOf(fields, ((spec as SetTree)[name] ?? {}) as SetTree, `${name}.`),
   );
   if (faults.length > 0) return faults;
-  const { vms } = fillSettings(spec);
-  return below("vms", vmSettingFaults(vms satisfies VmSettings));
+  const { placement, hosts, vms } = fillSettings(spec);
+  const isTooLong = placement.failureWindowMs > hosts.quarantine.windowMs;
+  const description = "must not be longer than hosts.quarantine.window, for which failures are remembered";
+  return [
+    ...(isTooLong ? [{ path: "placement.failure_window", description }] : []),
+    ...below("hosts", hostSettingFaults(hosts)),
+    ...below("vms", vmSettingFaults(vms)),
+  ];
 }
 
 function below(section: SectionName, faults: readonly SettingFault[]): SettingFault[] {

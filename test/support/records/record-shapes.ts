@@ -71,6 +71,20 @@ const hostShape: ShapeOf<HostRecord> = {
   ],
   orphans: [{ id: "string", name: "string", removeAtMs: "number", "commandId?": "string", retryCount: "number" }],
   removalCount: "number",
+  "trouble?": {
+    failures: [{ timeMs: "number", vm: "string", template: "string", reason: "string" }],
+    penalties: "number",
+    "quarantine?": {
+      sinceMs: "number",
+      phase: { words: { isolated: 1, probing: 1 } },
+      untilMs: "number",
+      round: "number",
+      message: "string",
+      "probe?": "string",
+    },
+    quarantineCount: "number",
+    "last?": { endMs: "number", round: "number" },
+  },
 };
 
 const templateShape: ShapeOf<TemplateRecord> = {
@@ -94,6 +108,7 @@ const templateShape: ShapeOf<TemplateRecord> = {
   createTimeMs: "number",
   updateTimeMs: "number",
   revision: "number",
+  "trouble?": { failures: [{ host: "string", timeMs: "number" }], madeOn: ["string"] },
 };
 
 const catalogShape: ShapeOf<CatalogRecord> = {

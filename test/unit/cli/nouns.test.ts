@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
+import { create } from "@bufbuild/protobuf";
 import type { CreateCatalogRequest } from "../../../shared/gen/es/meridian/v1/catalog_service_pb.ts";
-import { HostDrain_Then } from "../../../shared/gen/es/meridian/v1/host_pb.ts";
+import {
+  HostDrain_Then,
+  HostQuarantine_Phase,
+  HostQuarantineSchema,
+} from "../../../shared/gen/es/meridian/v1/host_pb.ts";
 import {
   type ControlHostVmRequest,
   ControlHostVmRequest_Action,
@@ -31,6 +36,24 @@ describe("meridian host", () => {
     assert.match(out, /^mac-1 +READY +arm64 +1 +1\/2 +4\/10 +8\/28 GiB +64\/500 GiB$/m);
     assert.match(out, /^mac-2 .* cordoned$/m);
     assert.match(out, /^mac-3 .* the licence has expired$/m);
+  });
+
+  it("list and get show a quarantine, and release ends it", async () => {
+    const message = "3 VMs could not be made or started there";
+    const quarantine = create(HostQuarantineSchema, { phase: HostQuarantine_Phase.ISOLATED, round: 2, message });
+    const held = sampleHost("mac-1", {
+      status: { placeable: false, quarantine, quarantineCount: 4, recentFailures: 3 },
+    });
+    const { out: list } = await runAgainst({ hosts: { listHosts: () => ({ hosts: [held] }) } }, ["host", "list"]);
+    assert.match(list, /^mac-1 .* quarantine: 3 VMs could not be made/m);
+    const { out: detail } = await runAgainst({ hosts: { getHost: () => ({ host: held }) } }, ["host", "get", "mac-1"]);
+    assert.match(detail, /Quarantine +since .*, round 2, on trial; 4 times so far/);
+    const { out } = await runAgainst({ hosts: { releaseHost: () => ({ host: sampleHost("mac-1") }) } }, [
+      "host",
+      "release",
+      "mac-1",
+    ]);
+    assert.equal(out, "hosts/mac-1 READY\n");
   });
 
   it("drain says by when, why and what then", async () => {

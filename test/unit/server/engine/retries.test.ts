@@ -67,12 +67,12 @@ describe("retries elsewhere", () => {
     await pool.create("none");
     assert.equal(pool.vm("none").state, "FAILED");
     await pool.create("ran", { retryAttempts: 3 });
-    assert.equal(pool.vm("ran").host, "mac-1");
-    first.always("start", failForGood);
-    await first.changeByHand(pool.hostName("ran"), "stopped");
+    assert.equal(pool.vm("ran").host, "mac-2");
+    second.always("start", failForGood);
+    await second.changeByHand(pool.hostName("ran"), "stopped");
     await pool.advance(5000);
     assert.equal(pool.vm("ran").state, "FAILED");
-    assert.equal(pool.vm("ran").host, "mac-1", "its disk is kept for a look");
+    assert.equal(pool.vm("ran").host, "mac-2", "its disk is kept for a look");
   });
 
   it("come after a host that says nothing any more, too", async () => {

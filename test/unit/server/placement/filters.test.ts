@@ -3,7 +3,7 @@ import { type FilterName, filters } from "../../../../server/placement/filters.t
 import { asHostId, asVmId } from "../../../../shared/ids.ts";
 import { goldenVm, hostFacts, hostUse, hostVm, wholeInventory } from "../../../support/pool/hosts.ts";
 import { PoolDriver } from "../../../support/pool/pool-driver.ts";
-import { accept, type ScriptedHost } from "../../../support/pool/scripted-host.ts";
+import { accept, failForGood, type ScriptedHost } from "../../../support/pool/scripted-host.ts";
 import { sized, templateCreate, type VmSpecFields, vmSpec } from "../../../support/pool/specs.ts";
 
 let pool: PoolDriver;
@@ -158,8 +158,26 @@ describe("filters", () => {
     );
   });
 
+  it("quarantine refuses, and says why", async () => {
+    const host = await pool.addHost("mac-1");
+    await pool.addHost("mac-2");
+    host.always("create", failForGood);
+    for (const name of ["a", "b", "c"]) await pool.create(name, { placement: { host: asHostId("mac-1") } });
+    const { verdicts } = pool.plan({ placement: { host: asHostId("mac-1") } });
+    assert.deepEqual(
+      verdicts.find((verdict) => verdict.host === "mac-1"),
+      {
+        host: "mac-1",
+        fits: false,
+        filter: "quarantine",
+        message:
+          "is in quarantine: 3 VMs could not be made or started there, most recently: the test made the create fail",
+      },
+    );
+  });
+
   it("are all covered here", () => {
-    const covered: readonly string[] = [...cases.map(({ filter }) => filter), "requested_host"];
+    const covered: readonly string[] = [...cases.map(({ filter }) => filter), "requested_host", "quarantine"];
     for (const { name } of filters) assert.ok(covered.includes(name), name);
   });
 

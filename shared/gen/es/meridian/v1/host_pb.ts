@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file meridian/v1/host.proto.
  */
 export const file_meridian_v1_host: GenFile = /*@__PURE__*/
-  fileDesc("ChZtZXJpZGlhbi92MS9ob3N0LnByb3RvEgttZXJpZGlhbi52MSLzAQoESG9zdBIMCgRuYW1lGAEgASgJEgsKA3VpZBgCIAEoCRIjCgRzcGVjGAMgASgLMhUubWVyaWRpYW4udjEuSG9zdFNwZWMSJwoGc3RhdHVzGAQgASgLMhcubWVyaWRpYW4udjEuSG9zdFN0YXR1cxISCgpnZW5lcmF0aW9uGAUgASgDEi8KC2NyZWF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEZXRhZxgIIAEoCSKQAgoISG9zdFNwZWMSGAoLc2NoZWR1bGFibGUYASABKAhIAIgBARIlCgVkcmFpbhgCIAEoCzIWLm1lcmlkaWFuLnYxLkhvc3REcmFpbhIxCgZsYWJlbHMYAyADKAsyIS5tZXJpZGlhbi52MS5Ib3N0U3BlYy5MYWJlbHNFbnRyeRIoCghyZXNlcnZlZBgEIAEoCzIWLm1lcmlkaWFuLnYxLlJlc291cmNlcxInCgZsaW1pdHMYBSABKAsyFy5tZXJpZGlhbi52MS5Ib3N0TGltaXRzGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCDgoMX3NjaGVkdWxhYmxlIr0BCglIb3N0RHJhaW4SLAoIZGVhZGxpbmUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnJlYXNvbhgCIAEoCRIpCgR0aGVuGAMgASgOMhsubWVyaWRpYW4udjEuSG9zdERyYWluLlRoZW4iRwoEVGhlbhIUChBUSEVOX1VOU1BFQ0lGSUVEEAASFgoSVEhFTl9TVEFZX0NPUkRPTkVEEAESEQoNVEhFTl9VTkNPUkRPThACIoICCgpIb3N0TGltaXRzEhgKC21hY29zX3Nsb3RzGAEgASgNSACIAQESHQoQcGFyYWxsZWxfY3JlYXRlcxgCIAEoDUgBiAEBEhsKDmNwdV9vdmVyY29tbWl0GAMgASgBSAKIAQESHgoRbWVtb3J5X292ZXJjb21taXQYBCABKAFIA4gBARIcCg9kaXNrX292ZXJjb21taXQYBSABKAFIBIgBAUIOCgxfbWFjb3Nfc2xvdHNCEwoRX3BhcmFsbGVsX2NyZWF0ZXNCEQoPX2NwdV9vdmVyY29tbWl0QhQKEl9tZW1vcnlfb3ZlcmNvbW1pdEISChBfZGlza19vdmVyY29tbWl0IpQHCgpIb3N0U3RhdHVzEiwKBXN0YXRlGAEgASgOMh0ubWVyaWRpYW4udjEuSG9zdFN0YXR1cy5TdGF0ZRIqCgpjb25kaXRpb25zGAIgAygLMhYubWVyaWRpYW4udjEuQ29uZGl0aW9uEhEKCXBsYWNlYWJsZRgDIAEoCBIvCgxhcmNoaXRlY3R1cmUYBCABKA4yGS5tZXJpZGlhbi52MS5BcmNoaXRlY3R1cmUSDAoEY2hpcBgFIAEoCRIVCg1tYWNvc192ZXJzaW9uGAYgASgJEhkKEXBhcmFsbGVsc192ZXJzaW9uGAcgASgJEiEKGXBhcmFsbGVsc19zZXJ2aWNlX3ZlcnNpb24YCCABKAkSFQoNYWdlbnRfdmVyc2lvbhgJIAEoCRIPCgdsaWNlbmNlGAogASgJEigKCGNhcGFjaXR5GAsgASgLMhYubWVyaWRpYW4udjEuUmVzb3VyY2VzEikKCWFsbG9jYXRlZBgMIAEoCzIWLm1lcmlkaWFuLnYxLlJlc291cmNlcxIYChBtYWNvc19zbG90c191c2VkGA0gASgNEhMKC21hY29zX3Nsb3RzGA4gASgNEigKCG9ic2VydmVkGA8gASgLMhYubWVyaWRpYW4udjEuSG9zdFVzYWdlEhEKCXRlbXBsYXRlcxgQIAMoCRIQCgh2bV9jb3VudBgRIAEoDRIYChBmb3JlaWduX3ZtX2NvdW50GBIgASgNEjIKDmhlYXJ0YmVhdF90aW1lGBMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzChBoZWFydGJlYXRfcGVyaW9kGBQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEj4KDGFnZW50X2xhYmVscxgVIAMoCzIoLm1lcmlkaWFuLnYxLkhvc3RTdGF0dXMuQWdlbnRMYWJlbHNFbnRyeRIPCgdhZGRyZXNzGBYgASgJEhUKDXNlc3Npb25fZXBvY2gYFyABKAMaMgoQQWdlbnRMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBImsKBVN0YXRlEhUKEVNUQVRFX1VOU1BFQ0lGSUVEEAASEgoOU1RBVEVfRU5ST0xMRUQQARIPCgtTVEFURV9SRUFEWRACEhYKElNUQVRFX0RJU0NPTk5FQ1RFRBADEg4KClNUQVRFX0xPU1QQBCJ3CglIb3N0VXNhZ2USEQoJY3B1X2NvdW50GAEgASgNEhIKCm1lbW9yeV9taWIYAiABKA0SFQoNZGlza19mcmVlX21pYhgDIAEoDRIWCg5kaXNrX3RvdGFsX21pYhgEIAEoDRIUCgxtYWNvc19ndWVzdHMYBSABKA0ixwEKBkhvc3RWbRIKCgJpZBgBIAEoCRIUCgxkaXNwbGF5X25hbWUYAiABKAkSDQoFc3RhdGUYAyABKAkSCgoCb3MYBCABKAkSKQoJcmVzb3VyY2VzGAUgASgLMhYubWVyaWRpYW4udjEuUmVzb3VyY2VzEhQKDGlwX2FkZHJlc3NlcxgGIAMoCRIKCgJ2bRgHIAEoCRINCgVtYWNvcxgIIAEoCBIWCg51cHRpbWVfc2Vjb25kcxgJIAEoDRIMCgRob3N0GAogASgJYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_meridian_v1_types]);
+  fileDesc("ChZtZXJpZGlhbi92MS9ob3N0LnByb3RvEgttZXJpZGlhbi52MSLzAQoESG9zdBIMCgRuYW1lGAEgASgJEgsKA3VpZBgCIAEoCRIjCgRzcGVjGAMgASgLMhUubWVyaWRpYW4udjEuSG9zdFNwZWMSJwoGc3RhdHVzGAQgASgLMhcubWVyaWRpYW4udjEuSG9zdFN0YXR1cxISCgpnZW5lcmF0aW9uGAUgASgDEi8KC2NyZWF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEZXRhZxgIIAEoCSKQAgoISG9zdFNwZWMSGAoLc2NoZWR1bGFibGUYASABKAhIAIgBARIlCgVkcmFpbhgCIAEoCzIWLm1lcmlkaWFuLnYxLkhvc3REcmFpbhIxCgZsYWJlbHMYAyADKAsyIS5tZXJpZGlhbi52MS5Ib3N0U3BlYy5MYWJlbHNFbnRyeRIoCghyZXNlcnZlZBgEIAEoCzIWLm1lcmlkaWFuLnYxLlJlc291cmNlcxInCgZsaW1pdHMYBSABKAsyFy5tZXJpZGlhbi52MS5Ib3N0TGltaXRzGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCDgoMX3NjaGVkdWxhYmxlIr0BCglIb3N0RHJhaW4SLAoIZGVhZGxpbmUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnJlYXNvbhgCIAEoCRIpCgR0aGVuGAMgASgOMhsubWVyaWRpYW4udjEuSG9zdERyYWluLlRoZW4iRwoEVGhlbhIUChBUSEVOX1VOU1BFQ0lGSUVEEAASFgoSVEhFTl9TVEFZX0NPUkRPTkVEEAESEQoNVEhFTl9VTkNPUkRPThACIoICCgpIb3N0TGltaXRzEhgKC21hY29zX3Nsb3RzGAEgASgNSACIAQESHQoQcGFyYWxsZWxfY3JlYXRlcxgCIAEoDUgBiAEBEhsKDmNwdV9vdmVyY29tbWl0GAMgASgBSAKIAQESHgoRbWVtb3J5X292ZXJjb21taXQYBCABKAFIA4gBARIcCg9kaXNrX292ZXJjb21taXQYBSABKAFIBIgBAUIOCgxfbWFjb3Nfc2xvdHNCEwoRX3BhcmFsbGVsX2NyZWF0ZXNCEQoPX2NwdV9vdmVyY29tbWl0QhQKEl9tZW1vcnlfb3ZlcmNvbW1pdEISChBfZGlza19vdmVyY29tbWl0IvgHCgpIb3N0U3RhdHVzEiwKBXN0YXRlGAEgASgOMh0ubWVyaWRpYW4udjEuSG9zdFN0YXR1cy5TdGF0ZRIqCgpjb25kaXRpb25zGAIgAygLMhYubWVyaWRpYW4udjEuQ29uZGl0aW9uEhEKCXBsYWNlYWJsZRgDIAEoCBIvCgxhcmNoaXRlY3R1cmUYBCABKA4yGS5tZXJpZGlhbi52MS5BcmNoaXRlY3R1cmUSDAoEY2hpcBgFIAEoCRIVCg1tYWNvc192ZXJzaW9uGAYgASgJEhkKEXBhcmFsbGVsc192ZXJzaW9uGAcgASgJEiEKGXBhcmFsbGVsc19zZXJ2aWNlX3ZlcnNpb24YCCABKAkSFQoNYWdlbnRfdmVyc2lvbhgJIAEoCRIPCgdsaWNlbmNlGAogASgJEigKCGNhcGFjaXR5GAsgASgLMhYubWVyaWRpYW4udjEuUmVzb3VyY2VzEikKCWFsbG9jYXRlZBgMIAEoCzIWLm1lcmlkaWFuLnYxLlJlc291cmNlcxIYChBtYWNvc19zbG90c191c2VkGA0gASgNEhMKC21hY29zX3Nsb3RzGA4gASgNEigKCG9ic2VydmVkGA8gASgLMhYubWVyaWRpYW4udjEuSG9zdFVzYWdlEhEKCXRlbXBsYXRlcxgQIAMoCRIQCgh2bV9jb3VudBgRIAEoDRIYChBmb3JlaWduX3ZtX2NvdW50GBIgASgNEjIKDmhlYXJ0YmVhdF90aW1lGBMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzChBoZWFydGJlYXRfcGVyaW9kGBQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEj4KDGFnZW50X2xhYmVscxgVIAMoCzIoLm1lcmlkaWFuLnYxLkhvc3RTdGF0dXMuQWdlbnRMYWJlbHNFbnRyeRIPCgdhZGRyZXNzGBYgASgJEhUKDXNlc3Npb25fZXBvY2gYFyABKAMSLwoKcXVhcmFudGluZRgYIAEoCzIbLm1lcmlkaWFuLnYxLkhvc3RRdWFyYW50aW5lEhgKEHF1YXJhbnRpbmVfY291bnQYGSABKA0SFwoPcmVjZW50X2ZhaWx1cmVzGBogASgNGjIKEEFnZW50TGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJrCgVTdGF0ZRIVChFTVEFURV9VTlNQRUNJRklFRBAAEhIKDlNUQVRFX0VOUk9MTEVEEAESDwoLU1RBVEVfUkVBRFkQAhIWChJTVEFURV9ESVNDT05ORUNURUQQAxIOCgpTVEFURV9MT1NUEAQikgIKDkhvc3RRdWFyYW50aW5lEjAKBXBoYXNlGAEgASgOMiEubWVyaWRpYW4udjEuSG9zdFF1YXJhbnRpbmUuUGhhc2USKQoFc2luY2UYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBXVudGlsGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVyb3VuZBgEIAEoDRIPCgdtZXNzYWdlGAUgASgJEhEKCWhhc19wcm9iZRgGIAEoCCJFCgVQaGFzZRIVChFQSEFTRV9VTlNQRUNJRklFRBAAEhIKDlBIQVNFX0lTT0xBVEVEEAESEQoNUEhBU0VfUFJPQklORxACIncKCUhvc3RVc2FnZRIRCgljcHVfY291bnQYASABKA0SEgoKbWVtb3J5X21pYhgCIAEoDRIVCg1kaXNrX2ZyZWVfbWliGAMgASgNEhYKDmRpc2tfdG90YWxfbWliGAQgASgNEhQKDG1hY29zX2d1ZXN0cxgFIAEoDSLHAQoGSG9zdFZtEgoKAmlkGAEgASgJEhQKDGRpc3BsYXlfbmFtZRgCIAEoCRINCgVzdGF0ZRgDIAEoCRIKCgJvcxgEIAEoCRIpCglyZXNvdXJjZXMYBSABKAsyFi5tZXJpZGlhbi52MS5SZXNvdXJjZXMSFAoMaXBfYWRkcmVzc2VzGAYgAygJEgoKAnZtGAcgASgJEg0KBW1hY29zGAggASgIEhYKDnVwdGltZV9zZWNvbmRzGAkgASgNEgwKBGhvc3QYCiABKAliBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_meridian_v1_types]);
 
 /**
  * One Mac with Parallels Desktop.
@@ -275,14 +275,15 @@ export type HostStatus = Message<"meridian.v1.HostStatus"> & {
 
   /**
    * Facts about the host: "Connected", "Schedulable", "ParallelsReachable", "LicenceValid", "DiskAboveReserve" and others.
-   * "NoOrphans" stands there only while VMs are being removed that carry the pool's names and are no VMs of it.
+   * "Quarantined" stands there only while VMs keep failing there: TRUE in quarantine, FALSE with the reason "QuarantineFull"
+   * while it belongs there and too many other hosts are in it. "NoOrphans" stands there only while VMs are being removed that carry the pool's names and are no VMs of it.
    *
    * @generated from field: repeated meridian.v1.Condition conditions = 2;
    */
   conditions: Condition[];
 
   /**
-   * Whether a new VM could be placed here now: it talks, nobody cordoned it, and its preflight passed.
+   * Whether a new VM could be placed here now: it talks, nobody cordoned it, its preflight passed, and it is in no quarantine.
    *
    * @generated from field: bool placeable = 3;
    */
@@ -427,6 +428,28 @@ export type HostStatus = Message<"meridian.v1.HostStatus"> & {
    * @generated from field: int64 session_epoch = 23;
    */
   sessionEpoch: bigint;
+
+  /**
+   * Present while the host is in quarantine because VMs kept failing there.
+   *
+   * @generated from field: meridian.v1.HostQuarantine quarantine = 24;
+   */
+  quarantine?: HostQuarantine | undefined;
+
+  /**
+   * How often it has been in quarantine.
+   *
+   * @generated from field: uint32 quarantine_count = 25;
+   */
+  quarantineCount: number;
+
+  /**
+   * How many VMs could not be made or started here of late, for which the host is to blame. VMs that come up here take failures
+   * away, one each.
+   *
+   * @generated from field: uint32 recent_failures = 26;
+   */
+  recentFailures: number;
 };
 
 /**
@@ -492,6 +515,104 @@ export const HostStatus_StateSchema: GenEnum<HostStatus_State> = /*@__PURE__*/
   enumDesc(file_meridian_v1_host, 4, 0);
 
 /**
+ * The quarantine of a host on which VMs kept failing. No VM is placed there for a time; then one VM at a time is, until one has
+ * come up, which ends the quarantine, or has failed, which begins the next round.
+ *
+ * @generated from message meridian.v1.HostQuarantine
+ */
+export type HostQuarantine = Message<"meridian.v1.HostQuarantine"> & {
+  /**
+   * The phase.
+   *
+   * @generated from field: meridian.v1.HostQuarantine.Phase phase = 1;
+   */
+  phase: HostQuarantine_Phase;
+
+  /**
+   * When the quarantine began.
+   *
+   * @generated from field: google.protobuf.Timestamp since = 2;
+   */
+  since?: Timestamp | undefined;
+
+  /**
+   * When the host is tried with a VM, or since when it is.
+   *
+   * @generated from field: google.protobuf.Timestamp until = 3;
+   */
+  until?: Timestamp | undefined;
+
+  /**
+   * Counts the rounds, from 1; each takes twice as long as the one before.
+   *
+   * @generated from field: uint32 round = 4;
+   */
+  round: number;
+
+  /**
+   * Why.
+   *
+   * @generated from field: string message = 5;
+   */
+  message: string;
+
+  /**
+   * Whether a VM is there to try the host with.
+   *
+   * @generated from field: bool has_probe = 6;
+   */
+  hasProbe: boolean;
+};
+
+/**
+ * Describes the message meridian.v1.HostQuarantine.
+ * Use `create(HostQuarantineSchema)` to create a new message.
+ */
+export const HostQuarantineSchema: GenMessage<HostQuarantine> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_host, 5);
+
+/**
+ * Names the phases of a quarantine.
+ *
+ * @generated from enum meridian.v1.HostQuarantine.Phase
+ */
+export const HostQuarantine_Phase = {
+  /**
+   * Not stated.
+   *
+   * @generated from enum value: PHASE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * No VM is placed there.
+   *
+   * @generated from enum value: PHASE_ISOLATED = 1;
+   */
+  ISOLATED: 1,
+
+  /**
+   * The host is tried with one VM at a time.
+   *
+   * @generated from enum value: PHASE_PROBING = 2;
+   */
+  PROBING: 2,
+} as const;
+
+/**
+ * Names the phases of a quarantine.
+ *
+ * @generated from enum meridian.v1.HostQuarantine.Phase
+ */
+export type HostQuarantine_Phase = (typeof HostQuarantine_Phase)[keyof typeof HostQuarantine_Phase] | UnknownEnum;
+
+/**
+ * Describes the enum meridian.v1.HostQuarantine.Phase.
+ */
+export const HostQuarantine_PhaseSchema: GenEnum<HostQuarantine_Phase> = /*@__PURE__*/
+  enumDesc(file_meridian_v1_host, 5, 0);
+
+/**
  * What is in use on a host, as its agent saw it.
  *
  * @generated from message meridian.v1.HostUsage
@@ -538,7 +659,7 @@ export type HostUsage = Message<"meridian.v1.HostUsage"> & {
  * Use `create(HostUsageSchema)` to create a new message.
  */
 export const HostUsageSchema: GenMessage<HostUsage> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_host, 5);
+  messageDesc(file_meridian_v1_host, 6);
 
 /**
  * A VM on a host as Parallels Desktop shows it, the pool's or not.
@@ -622,5 +743,5 @@ export type HostVm = Message<"meridian.v1.HostVm"> & {
  * Use `create(HostVmSchema)` to create a new message.
  */
 export const HostVmSchema: GenMessage<HostVm> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_host, 6);
+  messageDesc(file_meridian_v1_host, 7);
 

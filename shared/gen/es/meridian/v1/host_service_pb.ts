@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file meridian/v1/host_service.proto.
  */
 export const file_meridian_v1_host_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5tZXJpZGlhbi92MS9ob3N0X3NlcnZpY2UucHJvdG8SC21lcmlkaWFuLnYxIh4KDkdldEhvc3RSZXF1ZXN0EgwKBG5hbWUYASABKAkiMgoPR2V0SG9zdFJlc3BvbnNlEh8KBGhvc3QYASABKAsyES5tZXJpZGlhbi52MS5Ib3N0IlsKEExpc3RIb3N0c1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSDgoGZmlsdGVyGAMgASgJEhAKCG9yZGVyX2J5GAQgASgJImAKEUxpc3RIb3N0c1Jlc3BvbnNlEiAKBWhvc3RzGAEgAygLMhEubWVyaWRpYW4udjEuSG9zdBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSEAoIcmV2aXNpb24YAyABKAMiOgoRV2F0Y2hIb3N0c1JlcXVlc3QSDgoGZmlsdGVyGAEgASgJEhUKDWZyb21fcmV2aXNpb24YAiABKAMicgoSV2F0Y2hIb3N0c1Jlc3BvbnNlEikKBHR5cGUYASABKA4yGy5tZXJpZGlhbi52MS5XYXRjaEV2ZW50VHlwZRIfCgRob3N0GAIgASgLMhEubWVyaWRpYW4udjEuSG9zdBIQCghyZXZpc2lvbhgDIAEoAyJlChFVcGRhdGVIb3N0UmVxdWVzdBIfCgRob3N0GAEgASgLMhEubWVyaWRpYW4udjEuSG9zdBIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2siNQoSVXBkYXRlSG9zdFJlc3BvbnNlEh8KBGhvc3QYASABKAsyES5tZXJpZGlhbi52MS5Ib3N0Ii8KEUNvcmRvbkhvc3RSZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCSI1ChJDb3Jkb25Ib3N0UmVzcG9uc2USHwoEaG9zdBgBIAEoCzIRLm1lcmlkaWFuLnYxLkhvc3QiMQoTVW5jb3Jkb25Ib3N0UmVxdWVzdBIMCgRuYW1lGAEgASgJEgwKBGV0YWcYAiABKAkiNwoUVW5jb3Jkb25Ib3N0UmVzcG9uc2USHwoEaG9zdBgBIAEoCzIRLm1lcmlkaWFuLnYxLkhvc3QilgEKEERyYWluSG9zdFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJEisKCGRlYWRsaW5lGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg4KBnJlYXNvbhgEIAEoCRIpCgR0aGVuGAUgASgOMhsubWVyaWRpYW4udjEuSG9zdERyYWluLlRoZW4iNAoRRHJhaW5Ib3N0UmVzcG9uc2USHwoEaG9zdBgBIAEoCzIRLm1lcmlkaWFuLnYxLkhvc3QiPgoRRGVsZXRlSG9zdFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJEg0KBWZvcmNlGAMgASgIIhQKEkRlbGV0ZUhvc3RSZXNwb25zZSIiChJMaXN0SG9zdFZtc1JlcXVlc3QSDAoEbmFtZRgBIAEoCSJoChNMaXN0SG9zdFZtc1Jlc3BvbnNlEiAKA3ZtcxgBIAMoCzITLm1lcmlkaWFuLnYxLkhvc3RWbRIvCgtyZXBvcnRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi4gIKFENvbnRyb2xIb3N0Vm1SZXF1ZXN0EgwKBG5hbWUYASABKAkSDwoHaG9zdF92bRgCIAEoCRI4CgZhY3Rpb24YAyABKA4yKC5tZXJpZGlhbi52MS5Db250cm9sSG9zdFZtUmVxdWVzdC5BY3Rpb24SDQoFZm9yY2UYBCABKAgSKgoHdGltZW91dBgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiK1AQoGQWN0aW9uEhYKEkFDVElPTl9VTlNQRUNJRklFRBAAEhAKDEFDVElPTl9TVEFSVBABEg8KC0FDVElPTl9TVE9QEAISEgoOQUNUSU9OX1NVU1BFTkQQAxIRCg1BQ1RJT05fUkVTVU1FEAQSEAoMQUNUSU9OX1BBVVNFEAUSEgoOQUNUSU9OX1JFU1RBUlQQBhIQCgxBQ1RJT05fUkVTRVQQBxIRCg1BQ1RJT05fREVMRVRFEAgiOAoVQ29udHJvbEhvc3RWbVJlc3BvbnNlEh8KAnZtGAEgASgLMhMubWVyaWRpYW4udjEuSG9zdFZtMqgGCgtIb3N0U2VydmljZRJECgdHZXRIb3N0EhsubWVyaWRpYW4udjEuR2V0SG9zdFJlcXVlc3QaHC5tZXJpZGlhbi52MS5HZXRIb3N0UmVzcG9uc2USSgoJTGlzdEhvc3RzEh0ubWVyaWRpYW4udjEuTGlzdEhvc3RzUmVxdWVzdBoeLm1lcmlkaWFuLnYxLkxpc3RIb3N0c1Jlc3BvbnNlEk8KCldhdGNoSG9zdHMSHi5tZXJpZGlhbi52MS5XYXRjaEhvc3RzUmVxdWVzdBofLm1lcmlkaWFuLnYxLldhdGNoSG9zdHNSZXNwb25zZTABEk0KClVwZGF0ZUhvc3QSHi5tZXJpZGlhbi52MS5VcGRhdGVIb3N0UmVxdWVzdBofLm1lcmlkaWFuLnYxLlVwZGF0ZUhvc3RSZXNwb25zZRJNCgpDb3Jkb25Ib3N0Eh4ubWVyaWRpYW4udjEuQ29yZG9uSG9zdFJlcXVlc3QaHy5tZXJpZGlhbi52MS5Db3Jkb25Ib3N0UmVzcG9uc2USUwoMVW5jb3Jkb25Ib3N0EiAubWVyaWRpYW4udjEuVW5jb3Jkb25Ib3N0UmVxdWVzdBohLm1lcmlkaWFuLnYxLlVuY29yZG9uSG9zdFJlc3BvbnNlEkoKCURyYWluSG9zdBIdLm1lcmlkaWFuLnYxLkRyYWluSG9zdFJlcXVlc3QaHi5tZXJpZGlhbi52MS5EcmFpbkhvc3RSZXNwb25zZRJNCgpEZWxldGVIb3N0Eh4ubWVyaWRpYW4udjEuRGVsZXRlSG9zdFJlcXVlc3QaHy5tZXJpZGlhbi52MS5EZWxldGVIb3N0UmVzcG9uc2USUAoLTGlzdEhvc3RWbXMSHy5tZXJpZGlhbi52MS5MaXN0SG9zdFZtc1JlcXVlc3QaIC5tZXJpZGlhbi52MS5MaXN0SG9zdFZtc1Jlc3BvbnNlElYKDUNvbnRyb2xIb3N0Vm0SIS5tZXJpZGlhbi52MS5Db250cm9sSG9zdFZtUmVxdWVzdBoiLm1lcmlkaWFuLnYxLkNvbnRyb2xIb3N0Vm1SZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_meridian_v1_host, file_meridian_v1_types]);
+  fileDesc("Ch5tZXJpZGlhbi92MS9ob3N0X3NlcnZpY2UucHJvdG8SC21lcmlkaWFuLnYxIh4KDkdldEhvc3RSZXF1ZXN0EgwKBG5hbWUYASABKAkiMgoPR2V0SG9zdFJlc3BvbnNlEh8KBGhvc3QYASABKAsyES5tZXJpZGlhbi52MS5Ib3N0IlsKEExpc3RIb3N0c1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSDgoGZmlsdGVyGAMgASgJEhAKCG9yZGVyX2J5GAQgASgJImAKEUxpc3RIb3N0c1Jlc3BvbnNlEiAKBWhvc3RzGAEgAygLMhEubWVyaWRpYW4udjEuSG9zdBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSEAoIcmV2aXNpb24YAyABKAMiOgoRV2F0Y2hIb3N0c1JlcXVlc3QSDgoGZmlsdGVyGAEgASgJEhUKDWZyb21fcmV2aXNpb24YAiABKAMicgoSV2F0Y2hIb3N0c1Jlc3BvbnNlEikKBHR5cGUYASABKA4yGy5tZXJpZGlhbi52MS5XYXRjaEV2ZW50VHlwZRIfCgRob3N0GAIgASgLMhEubWVyaWRpYW4udjEuSG9zdBIQCghyZXZpc2lvbhgDIAEoAyJlChFVcGRhdGVIb3N0UmVxdWVzdBIfCgRob3N0GAEgASgLMhEubWVyaWRpYW4udjEuSG9zdBIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2siNQoSVXBkYXRlSG9zdFJlc3BvbnNlEh8KBGhvc3QYASABKAsyES5tZXJpZGlhbi52MS5Ib3N0Ii8KEUNvcmRvbkhvc3RSZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCSI1ChJDb3Jkb25Ib3N0UmVzcG9uc2USHwoEaG9zdBgBIAEoCzIRLm1lcmlkaWFuLnYxLkhvc3QiMQoTVW5jb3Jkb25Ib3N0UmVxdWVzdBIMCgRuYW1lGAEgASgJEgwKBGV0YWcYAiABKAkiNwoUVW5jb3Jkb25Ib3N0UmVzcG9uc2USHwoEaG9zdBgBIAEoCzIRLm1lcmlkaWFuLnYxLkhvc3QiMAoSUmVsZWFzZUhvc3RSZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCSI2ChNSZWxlYXNlSG9zdFJlc3BvbnNlEh8KBGhvc3QYASABKAsyES5tZXJpZGlhbi52MS5Ib3N0IpYBChBEcmFpbkhvc3RSZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCRIrCghkZWFkbGluZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIOCgZyZWFzb24YBCABKAkSKQoEdGhlbhgFIAEoDjIbLm1lcmlkaWFuLnYxLkhvc3REcmFpbi5UaGVuIjQKEURyYWluSG9zdFJlc3BvbnNlEh8KBGhvc3QYASABKAsyES5tZXJpZGlhbi52MS5Ib3N0Ij4KEURlbGV0ZUhvc3RSZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCRINCgVmb3JjZRgDIAEoCCIUChJEZWxldGVIb3N0UmVzcG9uc2UiIgoSTGlzdEhvc3RWbXNSZXF1ZXN0EgwKBG5hbWUYASABKAkiaAoTTGlzdEhvc3RWbXNSZXNwb25zZRIgCgN2bXMYASADKAsyEy5tZXJpZGlhbi52MS5Ib3N0Vm0SLwoLcmVwb3J0X3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIuICChRDb250cm9sSG9zdFZtUmVxdWVzdBIMCgRuYW1lGAEgASgJEg8KB2hvc3Rfdm0YAiABKAkSOAoGYWN0aW9uGAMgASgOMigubWVyaWRpYW4udjEuQ29udHJvbEhvc3RWbVJlcXVlc3QuQWN0aW9uEg0KBWZvcmNlGAQgASgIEioKB3RpbWVvdXQYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24itQEKBkFjdGlvbhIWChJBQ1RJT05fVU5TUEVDSUZJRUQQABIQCgxBQ1RJT05fU1RBUlQQARIPCgtBQ1RJT05fU1RPUBACEhIKDkFDVElPTl9TVVNQRU5EEAMSEQoNQUNUSU9OX1JFU1VNRRAEEhAKDEFDVElPTl9QQVVTRRAFEhIKDkFDVElPTl9SRVNUQVJUEAYSEAoMQUNUSU9OX1JFU0VUEAcSEQoNQUNUSU9OX0RFTEVURRAIIjgKFUNvbnRyb2xIb3N0Vm1SZXNwb25zZRIfCgJ2bRgBIAEoCzITLm1lcmlkaWFuLnYxLkhvc3RWbTL6BgoLSG9zdFNlcnZpY2USRAoHR2V0SG9zdBIbLm1lcmlkaWFuLnYxLkdldEhvc3RSZXF1ZXN0GhwubWVyaWRpYW4udjEuR2V0SG9zdFJlc3BvbnNlEkoKCUxpc3RIb3N0cxIdLm1lcmlkaWFuLnYxLkxpc3RIb3N0c1JlcXVlc3QaHi5tZXJpZGlhbi52MS5MaXN0SG9zdHNSZXNwb25zZRJPCgpXYXRjaEhvc3RzEh4ubWVyaWRpYW4udjEuV2F0Y2hIb3N0c1JlcXVlc3QaHy5tZXJpZGlhbi52MS5XYXRjaEhvc3RzUmVzcG9uc2UwARJNCgpVcGRhdGVIb3N0Eh4ubWVyaWRpYW4udjEuVXBkYXRlSG9zdFJlcXVlc3QaHy5tZXJpZGlhbi52MS5VcGRhdGVIb3N0UmVzcG9uc2USTQoKQ29yZG9uSG9zdBIeLm1lcmlkaWFuLnYxLkNvcmRvbkhvc3RSZXF1ZXN0Gh8ubWVyaWRpYW4udjEuQ29yZG9uSG9zdFJlc3BvbnNlElMKDFVuY29yZG9uSG9zdBIgLm1lcmlkaWFuLnYxLlVuY29yZG9uSG9zdFJlcXVlc3QaIS5tZXJpZGlhbi52MS5VbmNvcmRvbkhvc3RSZXNwb25zZRJQCgtSZWxlYXNlSG9zdBIfLm1lcmlkaWFuLnYxLlJlbGVhc2VIb3N0UmVxdWVzdBogLm1lcmlkaWFuLnYxLlJlbGVhc2VIb3N0UmVzcG9uc2USSgoJRHJhaW5Ib3N0Eh0ubWVyaWRpYW4udjEuRHJhaW5Ib3N0UmVxdWVzdBoeLm1lcmlkaWFuLnYxLkRyYWluSG9zdFJlc3BvbnNlEk0KCkRlbGV0ZUhvc3QSHi5tZXJpZGlhbi52MS5EZWxldGVIb3N0UmVxdWVzdBofLm1lcmlkaWFuLnYxLkRlbGV0ZUhvc3RSZXNwb25zZRJQCgtMaXN0SG9zdFZtcxIfLm1lcmlkaWFuLnYxLkxpc3RIb3N0Vm1zUmVxdWVzdBogLm1lcmlkaWFuLnYxLkxpc3RIb3N0Vm1zUmVzcG9uc2USVgoNQ29udHJvbEhvc3RWbRIhLm1lcmlkaWFuLnYxLkNvbnRyb2xIb3N0Vm1SZXF1ZXN0GiIubWVyaWRpYW4udjEuQ29udHJvbEhvc3RWbVJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_meridian_v1_host, file_meridian_v1_types]);
 
 /**
  * Asks for one Host.
@@ -349,6 +349,55 @@ export const UncordonHostResponseSchema: GenMessage<UncordonHostResponse> = /*@_
   messageDesc(file_meridian_v1_host_service, 11);
 
 /**
+ * Asks to end a host's quarantine.
+ *
+ * @generated from message meridian.v1.ReleaseHostRequest
+ */
+export type ReleaseHostRequest = Message<"meridian.v1.ReleaseHostRequest"> & {
+  /**
+   * The name, `hosts/{host}`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * If present, the host must still have this etag.
+   *
+   * @generated from field: string etag = 2;
+   */
+  etag: string;
+};
+
+/**
+ * Describes the message meridian.v1.ReleaseHostRequest.
+ * Use `create(ReleaseHostRequestSchema)` to create a new message.
+ */
+export const ReleaseHostRequestSchema: GenMessage<ReleaseHostRequest> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_host_service, 12);
+
+/**
+ * The answer.
+ *
+ * @generated from message meridian.v1.ReleaseHostResponse
+ */
+export type ReleaseHostResponse = Message<"meridian.v1.ReleaseHostResponse"> & {
+  /**
+   * The host after the change.
+   *
+   * @generated from field: meridian.v1.Host host = 1;
+   */
+  host?: Host | undefined;
+};
+
+/**
+ * Describes the message meridian.v1.ReleaseHostResponse.
+ * Use `create(ReleaseHostResponseSchema)` to create a new message.
+ */
+export const ReleaseHostResponseSchema: GenMessage<ReleaseHostResponse> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_host_service, 13);
+
+/**
  * Asks to empty a host.
  *
  * @generated from message meridian.v1.DrainHostRequest
@@ -395,7 +444,7 @@ export type DrainHostRequest = Message<"meridian.v1.DrainHostRequest"> & {
  * Use `create(DrainHostRequestSchema)` to create a new message.
  */
 export const DrainHostRequestSchema: GenMessage<DrainHostRequest> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_host_service, 12);
+  messageDesc(file_meridian_v1_host_service, 14);
 
 /**
  * The answer.
@@ -416,7 +465,7 @@ export type DrainHostResponse = Message<"meridian.v1.DrainHostResponse"> & {
  * Use `create(DrainHostResponseSchema)` to create a new message.
  */
 export const DrainHostResponseSchema: GenMessage<DrainHostResponse> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_host_service, 13);
+  messageDesc(file_meridian_v1_host_service, 15);
 
 /**
  * Asks to delete a Host.
@@ -451,7 +500,7 @@ export type DeleteHostRequest = Message<"meridian.v1.DeleteHostRequest"> & {
  * Use `create(DeleteHostRequestSchema)` to create a new message.
  */
 export const DeleteHostRequestSchema: GenMessage<DeleteHostRequest> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_host_service, 14);
+  messageDesc(file_meridian_v1_host_service, 16);
 
 /**
  * The answer.
@@ -466,7 +515,7 @@ export type DeleteHostResponse = Message<"meridian.v1.DeleteHostResponse"> & {
  * Use `create(DeleteHostResponseSchema)` to create a new message.
  */
 export const DeleteHostResponseSchema: GenMessage<DeleteHostResponse> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_host_service, 15);
+  messageDesc(file_meridian_v1_host_service, 17);
 
 /**
  * Asks what is on a host.
@@ -487,7 +536,7 @@ export type ListHostVmsRequest = Message<"meridian.v1.ListHostVmsRequest"> & {
  * Use `create(ListHostVmsRequestSchema)` to create a new message.
  */
 export const ListHostVmsRequestSchema: GenMessage<ListHostVmsRequest> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_host_service, 16);
+  messageDesc(file_meridian_v1_host_service, 18);
 
 /**
  * The answer.
@@ -515,7 +564,7 @@ export type ListHostVmsResponse = Message<"meridian.v1.ListHostVmsResponse"> & {
  * Use `create(ListHostVmsResponseSchema)` to create a new message.
  */
 export const ListHostVmsResponseSchema: GenMessage<ListHostVmsResponse> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_host_service, 17);
+  messageDesc(file_meridian_v1_host_service, 19);
 
 /**
  * Asks to do something to a VM that the pool does not own.
@@ -564,7 +613,7 @@ export type ControlHostVmRequest = Message<"meridian.v1.ControlHostVmRequest"> &
  * Use `create(ControlHostVmRequestSchema)` to create a new message.
  */
 export const ControlHostVmRequestSchema: GenMessage<ControlHostVmRequest> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_host_service, 18);
+  messageDesc(file_meridian_v1_host_service, 20);
 
 /**
  * Names what can be done.
@@ -647,7 +696,7 @@ export type ControlHostVmRequest_Action = (typeof ControlHostVmRequest_Action)[k
  * Describes the enum meridian.v1.ControlHostVmRequest.Action.
  */
 export const ControlHostVmRequest_ActionSchema: GenEnum<ControlHostVmRequest_Action> = /*@__PURE__*/
-  enumDesc(file_meridian_v1_host_service, 18, 0);
+  enumDesc(file_meridian_v1_host_service, 20, 0);
 
 /**
  * The answer.
@@ -668,7 +717,7 @@ export type ControlHostVmResponse = Message<"meridian.v1.ControlHostVmResponse">
  * Use `create(ControlHostVmResponseSchema)` to create a new message.
  */
 export const ControlHostVmResponseSchema: GenMessage<ControlHostVmResponse> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_host_service, 19);
+  messageDesc(file_meridian_v1_host_service, 21);
 
 /**
  * Shows and steers the Macs of the pool.
@@ -736,6 +785,17 @@ export const HostService: GenService<{
     methodKind: "unary";
     input: typeof UncordonHostRequestSchema;
     output: typeof UncordonHostResponseSchema;
+  },
+  /**
+   * Ends a host's quarantine and forgets which VMs failed there, once its cause has been seen to; changes nothing if there is
+   * none. A cordon stays as it is. Errors: NOT_FOUND, ABORTED (etag).
+   *
+   * @generated from rpc meridian.v1.HostService.ReleaseHost
+   */
+  releaseHost: {
+    methodKind: "unary";
+    input: typeof ReleaseHostRequestSchema;
+    output: typeof ReleaseHostResponseSchema;
   },
   /**
    * Cordons the host and ends what is there by a deadline. Errors: NOT_FOUND, INVALID_ARGUMENT, ABORTED (etag).

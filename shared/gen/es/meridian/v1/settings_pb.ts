@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file meridian/v1/settings.proto.
  */
 export const file_meridian_v1_settings: GenFile = /*@__PURE__*/
-  fileDesc("ChptZXJpZGlhbi92MS9zZXR0aW5ncy5wcm90bxILbWVyaWRpYW4udjEigAIKCFNldHRpbmdzEgwKBG5hbWUYASABKAkSCwoDdWlkGAIgASgJEicKBHNwZWMYAyABKAsyGS5tZXJpZGlhbi52MS5TZXR0aW5nc1NwZWMSLAoJZWZmZWN0aXZlGAQgASgLMhkubWVyaWRpYW4udjEuU2V0dGluZ3NTcGVjEhIKCmdlbmVyYXRpb24YBSABKAMSLwoLY3JlYXRlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRldGFnGAggASgJIpEBCgxTZXR0aW5nc1NwZWMSMQoJcGxhY2VtZW50GAEgASgLMh4ubWVyaWRpYW4udjEuUGxhY2VtZW50U2V0dGluZ3MSKAoFaG9zdHMYAiABKAsyGS5tZXJpZGlhbi52MS5Ib3N0U2V0dGluZ3MSJAoDdm1zGAMgASgLMhcubWVyaWRpYW4udjEuVm1TZXR0aW5ncyLeAQoRUGxhY2VtZW50U2V0dGluZ3MSPgoIc3RyYXRlZ3kYASABKA4yJy5tZXJpZGlhbi52MS5QbGFjZW1lbnRTZXR0aW5ncy5TdHJhdGVneUgAiAEBEi4KB3dlaWdodHMYAiABKAsyHS5tZXJpZGlhbi52MS5QbGFjZW1lbnRXZWlnaHRzIkwKCFN0cmF0ZWd5EhgKFFNUUkFURUdZX1VOU1BFQ0lGSUVEEAASEQoNU1RSQVRFR1lfUEFDSxABEhMKD1NUUkFURUdZX1NQUkVBRBACQgsKCV9zdHJhdGVneSLKAgoQUGxhY2VtZW50V2VpZ2h0cxIcCg9ub3RfZmFpbGVkX2hlcmUYASABKAFIAIgBARIdChB0ZW1wbGF0ZV9wcmVzZW50GAIgASgBSAGIAQESHQoQcHJlZmVycmVkX2xhYmVscxgDIAEoAUgCiAEBEhcKCnNwcmVhZF9rZXkYBCABKAFIA4gBARIVCghzdHJhdGVneRgFIAEoAUgEiAEBEhkKDGJlaW5nX3B1bGxlZBgGIAEoAUgFiAEBEhYKCWhvc3Rfc2l6ZRgHIAEoAUgGiAEBQhIKEF9ub3RfZmFpbGVkX2hlcmVCEwoRX3RlbXBsYXRlX3ByZXNlbnRCEwoRX3ByZWZlcnJlZF9sYWJlbHNCDQoLX3NwcmVhZF9rZXlCCwoJX3N0cmF0ZWd5Qg8KDV9iZWluZ19wdWxsZWRCDAoKX2hvc3Rfc2l6ZSKpAQoMSG9zdFNldHRpbmdzEiEKFHNpbGVudF9hZnRlcl9wZXJpb2RzGAEgASgNSACIAQESLQoKbG9zdF9hZnRlchgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIuCgtzdGFydF9ncmFjZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIXChVfc2lsZW50X2FmdGVyX3BlcmlvZHMihQMKClZtU2V0dGluZ3MSMwoQZmFpbGVkX3JldGVudGlvbhgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI0ChFkZWxldGVkX3JldGVudGlvbhgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIwCg1kZWZhdWx0X2xlYXNlGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKDW1heGltdW1fbGVhc2UYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SPgoNd2l0aG91dF9sZWFzZRgFIAEoDjIiLm1lcmlkaWFuLnYxLlZtU2V0dGluZ3MuUGVybWlzc2lvbkgAiAEBIlYKClBlcm1pc3Npb24SGgoWUEVSTUlTU0lPTl9VTlNQRUNJRklFRBAAEhUKEVBFUk1JU1NJT05fQU5ZT05FEAESFQoRUEVSTUlTU0lPTl9OT0JPRFkQAkIQCg5fd2l0aG91dF9sZWFzZWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("ChptZXJpZGlhbi92MS9zZXR0aW5ncy5wcm90bxILbWVyaWRpYW4udjEigAIKCFNldHRpbmdzEgwKBG5hbWUYASABKAkSCwoDdWlkGAIgASgJEicKBHNwZWMYAyABKAsyGS5tZXJpZGlhbi52MS5TZXR0aW5nc1NwZWMSLAoJZWZmZWN0aXZlGAQgASgLMhkubWVyaWRpYW4udjEuU2V0dGluZ3NTcGVjEhIKCmdlbmVyYXRpb24YBSABKAMSLwoLY3JlYXRlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRldGFnGAggASgJIpEBCgxTZXR0aW5nc1NwZWMSMQoJcGxhY2VtZW50GAEgASgLMh4ubWVyaWRpYW4udjEuUGxhY2VtZW50U2V0dGluZ3MSKAoFaG9zdHMYAiABKAsyGS5tZXJpZGlhbi52MS5Ib3N0U2V0dGluZ3MSJAoDdm1zGAMgASgLMhcubWVyaWRpYW4udjEuVm1TZXR0aW5ncyKRAgoRUGxhY2VtZW50U2V0dGluZ3MSPgoIc3RyYXRlZ3kYASABKA4yJy5tZXJpZGlhbi52MS5QbGFjZW1lbnRTZXR0aW5ncy5TdHJhdGVneUgAiAEBEi4KB3dlaWdodHMYAiABKAsyHS5tZXJpZGlhbi52MS5QbGFjZW1lbnRXZWlnaHRzEjEKDmZhaWx1cmVfd2luZG93GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIkwKCFN0cmF0ZWd5EhgKFFNUUkFURUdZX1VOU1BFQ0lGSUVEEAASEQoNU1RSQVRFR1lfUEFDSxABEhMKD1NUUkFURUdZX1NQUkVBRBACQgsKCV9zdHJhdGVneSL8AgoQUGxhY2VtZW50V2VpZ2h0cxIcCg9ub3RfZmFpbGVkX2hlcmUYASABKAFIAIgBARIdChB0ZW1wbGF0ZV9wcmVzZW50GAIgASgBSAGIAQESHQoQcHJlZmVycmVkX2xhYmVscxgDIAEoAUgCiAEBEhcKCnNwcmVhZF9rZXkYBCABKAFIA4gBARIVCghzdHJhdGVneRgFIAEoAUgEiAEBEhkKDGJlaW5nX3B1bGxlZBgGIAEoAUgFiAEBEhYKCWhvc3Rfc2l6ZRgHIAEoAUgGiAEBEhwKD3JlY2VudF9mYWlsdXJlcxgIIAEoAUgHiAEBQhIKEF9ub3RfZmFpbGVkX2hlcmVCEwoRX3RlbXBsYXRlX3ByZXNlbnRCEwoRX3ByZWZlcnJlZF9sYWJlbHNCDQoLX3NwcmVhZF9rZXlCCwoJX3N0cmF0ZWd5Qg8KDV9iZWluZ19wdWxsZWRCDAoKX2hvc3Rfc2l6ZUISChBfcmVjZW50X2ZhaWx1cmVzIt4BCgxIb3N0U2V0dGluZ3MSIQoUc2lsZW50X2FmdGVyX3BlcmlvZHMYASABKA1IAIgBARItCgpsb3N0X2FmdGVyGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KC3N0YXJ0X2dyYWNlGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjMKCnF1YXJhbnRpbmUYBCABKAsyHy5tZXJpZGlhbi52MS5RdWFyYW50aW5lU2V0dGluZ3NCFwoVX3NpbGVudF9hZnRlcl9wZXJpb2RzIpMCChJRdWFyYW50aW5lU2V0dGluZ3MSFQoIZmFpbHVyZXMYASABKA1IAIgBARIpCgZ3aW5kb3cYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SKwoIZHVyYXRpb24YAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMwoQbWF4aW11bV9kdXJhdGlvbhgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhISCgVzaGFyZRgFIAEoAUgBiAEBEhsKDnRlbXBsYXRlX2hvc3RzGAYgASgNSAKIAQFCCwoJX2ZhaWx1cmVzQggKBl9zaGFyZUIRCg9fdGVtcGxhdGVfaG9zdHMihQMKClZtU2V0dGluZ3MSMwoQZmFpbGVkX3JldGVudGlvbhgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI0ChFkZWxldGVkX3JldGVudGlvbhgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIwCg1kZWZhdWx0X2xlYXNlGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKDW1heGltdW1fbGVhc2UYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SPgoNd2l0aG91dF9sZWFzZRgFIAEoDjIiLm1lcmlkaWFuLnYxLlZtU2V0dGluZ3MuUGVybWlzc2lvbkgAiAEBIlYKClBlcm1pc3Npb24SGgoWUEVSTUlTU0lPTl9VTlNQRUNJRklFRBAAEhUKEVBFUk1JU1NJT05fQU5ZT05FEAESFQoRUEVSTUlTU0lPTl9OT0JPRFkQAkIQCg5fd2l0aG91dF9sZWFzZWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * The settings of the pool. There is one, and it is always there.
@@ -138,6 +138,14 @@ export type PlacementSettings = Message<"meridian.v1.PlacementSettings"> & {
    * @generated from field: meridian.v1.PlacementWeights weights = 2;
    */
   weights?: PlacementWeights | undefined;
+
+  /**
+   * How long the failure of a VM counts against its host. Default 10 minutes; from 1 s to 7 days, and not longer than
+   * `hosts.quarantine.window`.
+   *
+   * @generated from field: google.protobuf.Duration failure_window = 3;
+   */
+  failureWindow?: Duration | undefined;
 };
 
 /**
@@ -243,6 +251,13 @@ export type PlacementWeights = Message<"meridian.v1.PlacementWeights"> & {
    * @generated from field: optional double host_size = 7;
    */
   hostSize?: number | undefined;
+
+  /**
+   * Few VMs have failed there within `failure_window`. Default 40.
+   *
+   * @generated from field: optional double recent_failures = 8;
+   */
+  recentFailures?: number | undefined;
 };
 
 /**
@@ -279,6 +294,13 @@ export type HostSettings = Message<"meridian.v1.HostSettings"> & {
    * @generated from field: google.protobuf.Duration start_grace = 3;
    */
   startGrace?: Duration | undefined;
+
+  /**
+   * When a host on which VMs keep failing takes none for a while, and when a template is blamed instead.
+   *
+   * @generated from field: meridian.v1.QuarantineSettings quarantine = 4;
+   */
+  quarantine?: QuarantineSettings | undefined;
 };
 
 /**
@@ -287,6 +309,65 @@ export type HostSettings = Message<"meridian.v1.HostSettings"> & {
  */
 export const HostSettingsSchema: GenMessage<HostSettings> = /*@__PURE__*/
   messageDesc(file_meridian_v1_settings, 4);
+
+/**
+ * When a host on which VMs keep failing takes none for a while, and when a template is blamed instead.
+ *
+ * @generated from message meridian.v1.QuarantineSettings
+ */
+export type QuarantineSettings = Message<"meridian.v1.QuarantineSettings"> & {
+  /**
+   * How many VMs fail on a host within the window before it goes into quarantine; a VM that comes up there takes one failure
+   * away. Default 3; from 1 to 50.
+   *
+   * @generated from field: optional uint32 failures = 1;
+   */
+  failures?: number | undefined;
+
+  /**
+   * How long a failure counts. Default 30 minutes; from 1 minute to 7 days.
+   *
+   * @generated from field: google.protobuf.Duration window = 2;
+   */
+  window?: Duration | undefined;
+
+  /**
+   * How long the first quarantine lasts until the host is probed with a VM; each that follows is twice as long as the one
+   * before. Default 10 minutes; from 10 s to 24 hours.
+   *
+   * @generated from field: google.protobuf.Duration duration = 3;
+   */
+  duration?: Duration | undefined;
+
+  /**
+   * How long a quarantine lasts at most until the host is probed. Default 6 hours; from 10 s to 7 days.
+   *
+   * @generated from field: google.protobuf.Duration maximum_duration = 4;
+   */
+  maximumDuration?: Duration | undefined;
+
+  /**
+   * Which share of the hosts that are READY may be in quarantine at once: one at least, and never the last one. 0: there is
+   * no quarantine. Default 0.2; from 0 to 0.9.
+   *
+   * @generated from field: optional double share = 5;
+   */
+  share?: number | undefined;
+
+  /**
+   * On how many hosts a template fails before it is blamed instead of them. Default 3; from 2 to 64.
+   *
+   * @generated from field: optional uint32 template_hosts = 6;
+   */
+  templateHosts?: number | undefined;
+};
+
+/**
+ * Describes the message meridian.v1.QuarantineSettings.
+ * Use `create(QuarantineSettingsSchema)` to create a new message.
+ */
+export const QuarantineSettingsSchema: GenMessage<QuarantineSettings> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_settings, 5);
 
 /**
  * How long VMs may live, and are kept when they have ended.
@@ -336,7 +417,7 @@ export type VmSettings = Message<"meridian.v1.VmSettings"> & {
  * Use `create(VmSettingsSchema)` to create a new message.
  */
 export const VmSettingsSchema: GenMessage<VmSettings> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_settings, 5);
+  messageDesc(file_meridian_v1_settings, 6);
 
 /**
  * Names who may ask for something.
@@ -377,5 +458,5 @@ export type VmSettings_Permission = (typeof VmSettings_Permission)[keyof typeof 
  * Describes the enum meridian.v1.VmSettings.Permission.
  */
 export const VmSettings_PermissionSchema: GenEnum<VmSettings_Permission> = /*@__PURE__*/
-  enumDesc(file_meridian_v1_settings, 5, 0);
+  enumDesc(file_meridian_v1_settings, 6, 0);
 

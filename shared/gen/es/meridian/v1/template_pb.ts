@@ -6,7 +6,7 @@ import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2"
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Architecture, GuestOs, ReadinessProbe, Resources } from "./types_pb.ts";
+import type { Architecture, Condition, GuestOs, ReadinessProbe, Resources } from "./types_pb.ts";
 import { file_meridian_v1_types } from "./types_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file meridian/v1/template.proto.
  */
 export const file_meridian_v1_template: GenFile = /*@__PURE__*/
-  fileDesc("ChptZXJpZGlhbi92MS90ZW1wbGF0ZS5wcm90bxILbWVyaWRpYW4udjEi/wEKCFRlbXBsYXRlEgwKBG5hbWUYASABKAkSCwoDdWlkGAIgASgJEicKBHNwZWMYAyABKAsyGS5tZXJpZGlhbi52MS5UZW1wbGF0ZVNwZWMSKwoGc3RhdHVzGAQgASgLMhsubWVyaWRpYW4udjEuVGVtcGxhdGVTdGF0dXMSEgoKZ2VuZXJhdGlvbhgFIAEoAxIvCgtjcmVhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGV0YWcYCCABKAkipAMKDFRlbXBsYXRlU3BlYxItCgdjYXRhbG9nGAEgASgLMhoubWVyaWRpYW4udjEuQ2F0YWxvZ1NvdXJjZUgAEiwKB2hvc3Rfdm0YAiABKAsyGS5tZXJpZGlhbi52MS5Ib3N0Vm1Tb3VyY2VIABImCghndWVzdF9vcxgDIAEoDjIULm1lcmlkaWFuLnYxLkd1ZXN0T3MSLwoMYXJjaGl0ZWN0dXJlGAQgASgOMhkubWVyaWRpYW4udjEuQXJjaGl0ZWN0dXJlEikKCXJlc291cmNlcxgFIAEoCzIWLm1lcmlkaWFuLnYxLlJlc291cmNlcxIuCglyZWFkaW5lc3MYBiABKAsyGy5tZXJpZGlhbi52MS5SZWFkaW5lc3NQcm9iZRITCgtkZXNjcmlwdGlvbhgHIAEoCRI1CgZsYWJlbHMYCCADKAsyJS5tZXJpZGlhbi52MS5UZW1wbGF0ZVNwZWMuTGFiZWxzRW50cnkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIICgZzb3VyY2UiRQoNQ2F0YWxvZ1NvdXJjZRIPCgdjYXRhbG9nGAEgASgJEhIKCmNhdGFsb2dfaWQYAiABKAkSDwoHdmVyc2lvbhgDIAEoCSIfCgxIb3N0Vm1Tb3VyY2USDwoHdm1fbmFtZRgBIAEoCSKVAQoOVGVtcGxhdGVTdGF0dXMSMAoFc3RhdGUYASABKA4yIS5tZXJpZGlhbi52MS5UZW1wbGF0ZVN0YXR1cy5TdGF0ZRINCgVob3N0cxgCIAMoCRIQCgh2bV9jb3VudBgDIAEoDSIwCgVTdGF0ZRIVChFTVEFURV9VTlNQRUNJRklFRBAAEhAKDFNUQVRFX0FDVElWRRABItABCgdDYXRhbG9nEgwKBG5hbWUYASABKAkSCwoDdWlkGAIgASgJEiYKBHNwZWMYAyABKAsyGC5tZXJpZGlhbi52MS5DYXRhbG9nU3BlYxISCgpnZW5lcmF0aW9uGAQgASgDEi8KC2NyZWF0ZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEZXRhZxgHIAEoCSJ+CgtDYXRhbG9nU3BlYxILCgN1cmwYASABKAkSNAoLY3JlZGVudGlhbHMYAiABKAsyHy5tZXJpZGlhbi52MS5DYXRhbG9nQ3JlZGVudGlhbHMSFwoPaGFzX2NyZWRlbnRpYWxzGAMgASgIEhMKC2Rlc2NyaXB0aW9uGAQgASgJIkkKEkNhdGFsb2dDcmVkZW50aWFscxIQCgh1c2VybmFtZRgBIAEoCRIQCghwYXNzd29yZBgCIAEoCRIPCgdhcGlfa2V5GAMgASgJYgZwcm90bzM", [file_google_protobuf_timestamp, file_meridian_v1_types]);
+  fileDesc("ChptZXJpZGlhbi92MS90ZW1wbGF0ZS5wcm90bxILbWVyaWRpYW4udjEi/wEKCFRlbXBsYXRlEgwKBG5hbWUYASABKAkSCwoDdWlkGAIgASgJEicKBHNwZWMYAyABKAsyGS5tZXJpZGlhbi52MS5UZW1wbGF0ZVNwZWMSKwoGc3RhdHVzGAQgASgLMhsubWVyaWRpYW4udjEuVGVtcGxhdGVTdGF0dXMSEgoKZ2VuZXJhdGlvbhgFIAEoAxIvCgtjcmVhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGV0YWcYCCABKAkipAMKDFRlbXBsYXRlU3BlYxItCgdjYXRhbG9nGAEgASgLMhoubWVyaWRpYW4udjEuQ2F0YWxvZ1NvdXJjZUgAEiwKB2hvc3Rfdm0YAiABKAsyGS5tZXJpZGlhbi52MS5Ib3N0Vm1Tb3VyY2VIABImCghndWVzdF9vcxgDIAEoDjIULm1lcmlkaWFuLnYxLkd1ZXN0T3MSLwoMYXJjaGl0ZWN0dXJlGAQgASgOMhkubWVyaWRpYW4udjEuQXJjaGl0ZWN0dXJlEikKCXJlc291cmNlcxgFIAEoCzIWLm1lcmlkaWFuLnYxLlJlc291cmNlcxIuCglyZWFkaW5lc3MYBiABKAsyGy5tZXJpZGlhbi52MS5SZWFkaW5lc3NQcm9iZRITCgtkZXNjcmlwdGlvbhgHIAEoCRI1CgZsYWJlbHMYCCADKAsyJS5tZXJpZGlhbi52MS5UZW1wbGF0ZVNwZWMuTGFiZWxzRW50cnkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIICgZzb3VyY2UiRQoNQ2F0YWxvZ1NvdXJjZRIPCgdjYXRhbG9nGAEgASgJEhIKCmNhdGFsb2dfaWQYAiABKAkSDwoHdmVyc2lvbhgDIAEoCSIfCgxIb3N0Vm1Tb3VyY2USDwoHdm1fbmFtZRgBIAEoCSLyAQoOVGVtcGxhdGVTdGF0dXMSMAoFc3RhdGUYASABKA4yIS5tZXJpZGlhbi52MS5UZW1wbGF0ZVN0YXR1cy5TdGF0ZRINCgVob3N0cxgCIAMoCRIQCgh2bV9jb3VudBgDIAEoDRIqCgpjb25kaXRpb25zGAogAygLMhYubWVyaWRpYW4udjEuQ29uZGl0aW9uEi8KCGZhaWx1cmVzGAsgASgLMh0ubWVyaWRpYW4udjEuVGVtcGxhdGVGYWlsdXJlcyIwCgVTdGF0ZRIVChFTVEFURV9VTlNQRUNJRklFRBAAEhAKDFNUQVRFX0FDVElWRRABIn0KEFRlbXBsYXRlRmFpbHVyZXMSDQoFaG9zdHMYASADKAkSFQoNd29ya2luZ19ob3N0cxgCIAEoDRIUCgxmYWlsdXJlX3JhdGUYAyABKAESLQoJbGFzdF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLQAQoHQ2F0YWxvZxIMCgRuYW1lGAEgASgJEgsKA3VpZBgCIAEoCRImCgRzcGVjGAMgASgLMhgubWVyaWRpYW4udjEuQ2F0YWxvZ1NwZWMSEgoKZ2VuZXJhdGlvbhgEIAEoAxIvCgtjcmVhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGV0YWcYByABKAkifgoLQ2F0YWxvZ1NwZWMSCwoDdXJsGAEgASgJEjQKC2NyZWRlbnRpYWxzGAIgASgLMh8ubWVyaWRpYW4udjEuQ2F0YWxvZ0NyZWRlbnRpYWxzEhcKD2hhc19jcmVkZW50aWFscxgDIAEoCBITCgtkZXNjcmlwdGlvbhgEIAEoCSJJChJDYXRhbG9nQ3JlZGVudGlhbHMSEAoIdXNlcm5hbWUYASABKAkSEAoIcGFzc3dvcmQYAiABKAkSDwoHYXBpX2tleRgDIAEoCWIGcHJvdG8z", [file_google_protobuf_timestamp, file_meridian_v1_types]);
 
 /**
  * A golden image that VMs are made of.
@@ -247,6 +247,21 @@ export type TemplateStatus = Message<"meridian.v1.TemplateStatus"> & {
    * @generated from field: uint32 vm_count = 3;
    */
   vmCount: number;
+
+  /**
+   * Facts about the template: "Healthy", which is FALSE with the reason "FailsOnSeveralHosts" while its VMs cannot be made or
+   * started on several hosts, so that it is blamed instead of them.
+   *
+   * @generated from field: repeated meridian.v1.Condition conditions = 10;
+   */
+  conditions: Condition[];
+
+  /**
+   * How its VMs have been failing of late; absent if they have not.
+   *
+   * @generated from field: meridian.v1.TemplateFailures failures = 11;
+   */
+  failures?: TemplateFailures | undefined;
 };
 
 /**
@@ -289,6 +304,48 @@ export type TemplateStatus_State = (typeof TemplateStatus_State)[keyof typeof Te
  */
 export const TemplateStatus_StateSchema: GenEnum<TemplateStatus_State> = /*@__PURE__*/
   enumDesc(file_meridian_v1_template, 4, 0);
+
+/**
+ * How VMs of a template have been failing, over the time for which failures count (the setting `hosts.quarantine.window`).
+ *
+ * @generated from message meridian.v1.TemplateFailures
+ */
+export type TemplateFailures = Message<"meridian.v1.TemplateFailures"> & {
+  /**
+   * Hosts on which the last VM of it failed, `hosts/{host}`; at most 64.
+   *
+   * @generated from field: repeated string hosts = 1;
+   */
+  hosts: string[];
+
+  /**
+   * On how many hosts VMs of it have come up since the first of these failures, up to 64.
+   *
+   * @generated from field: uint32 working_hosts = 2;
+   */
+  workingHosts: number;
+
+  /**
+   * The share of these hosts on which it failed, from 0 to 1.
+   *
+   * @generated from field: double failure_rate = 3;
+   */
+  failureRate: number;
+
+  /**
+   * When one last failed.
+   *
+   * @generated from field: google.protobuf.Timestamp last_time = 4;
+   */
+  lastTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message meridian.v1.TemplateFailures.
+ * Use `create(TemplateFailuresSchema)` to create a new message.
+ */
+export const TemplateFailuresSchema: GenMessage<TemplateFailures> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_template, 5);
 
 /**
  * A Parallels catalog that hosts can pull from.
@@ -351,7 +408,7 @@ export type Catalog = Message<"meridian.v1.Catalog"> & {
  * Use `create(CatalogSchema)` to create a new message.
  */
 export const CatalogSchema: GenMessage<Catalog> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_template, 5);
+  messageDesc(file_meridian_v1_template, 6);
 
 /**
  * What a catalog is.
@@ -393,7 +450,7 @@ export type CatalogSpec = Message<"meridian.v1.CatalogSpec"> & {
  * Use `create(CatalogSpecSchema)` to create a new message.
  */
 export const CatalogSpecSchema: GenMessage<CatalogSpec> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_template, 6);
+  messageDesc(file_meridian_v1_template, 7);
 
 /**
  * How a host proves to a catalog who it is.
@@ -428,5 +485,5 @@ export type CatalogCredentials = Message<"meridian.v1.CatalogCredentials"> & {
  * Use `create(CatalogCredentialsSchema)` to create a new message.
  */
 export const CatalogCredentialsSchema: GenMessage<CatalogCredentials> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_template, 7);
+  messageDesc(file_meridian_v1_template, 8);
 

@@ -1,13 +1,21 @@
 import assert from "node:assert/strict";
+import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { Code } from "@connectrpc/connect";
 import { MeridianError } from "../../../../../shared/errors.ts";
-import { HostDrain_Then, HostStatus_State } from "../../../../../shared/gen/es/meridian/v1/host_pb.ts";
+import {
+  HostDrain_Then,
+  HostQuarantine_Phase,
+  HostStatus_State,
+} from "../../../../../shared/gen/es/meridian/v1/host_pb.ts";
 import {
   ControlHostVmRequest_Action as Action,
   HostService,
 } from "../../../../../shared/gen/es/meridian/v1/host_service_pb.ts";
 import { PoolService } from "../../../../../shared/gen/es/meridian/v1/pool_service_pb.ts";
+import { TemplateService } from "../../../../../shared/gen/es/meridian/v1/template_service_pb.ts";
 import { Condition_State } from "../../../../../shared/gen/es/meridian/v1/types_pb.ts";
+import { VmFailure_Suspect } from "../../../../../shared/gen/es/meridian/v1/vm_pb.ts";
+import { VmService } from "../../../../../shared/gen/es/meridian/v1/vm_service_pb.ts";
 import { hostVmName } from "../../../../../shared/ids.ts";
 import {
   changedInventory,
@@ -17,6 +25,7 @@ import {
   hostVm,
   wholeInventory,
 } from "../../../../support/pool/hosts.ts";
+import { failForGood } from "../../../../support/pool/scripted-host.ts";
 import { uidFor, vmCreate } from "../../../../support/pool/specs.ts";
 import { refused, ServedApi } from "../../../../support/server/served-api.ts";
 
@@ -246,5 +255,64 @@ describe("PoolService", () => {
     } finally {
       await api.close();
     }
+  });
+});
+
+describe("a host in quarantine", () => {
+  let api: ServedApi;
+  beforeEach(async () => {
+    api = await ServedApi.open();
+    const bad = await api.driver.addHost("mac-1");
+    await api.driver.addHost("mac-2");
+    bad.always("create", failForGood);
+    for (const name of ["a", "b", "c"]) {
+      await api.driver.create(name, { placement: { host: bad.id } });
+    }
+  });
+  afterEach(() => api.close());
+
+  const name = "hosts/mac-1";
+
+  it("is shown with why, since when and until when, and takes no VM", async () => {
+    const { host } = await api.client(HostService).getHost({ name });
+    const { status } = host ?? {};
+    assert.equal(status?.placeable, false);
+    assert.equal(status.quarantine?.phase, HostQuarantine_Phase.ISOLATED);
+    assert.equal(status.quarantine.round, 1);
+    assert.equal(status.quarantine.hasProbe, false);
+    assert.equal(status.recentFailures, 3);
+    assert.equal(status.quarantineCount, 1);
+    const { since, until } = status.quarantine;
+    assert.equal(until !== undefined && since !== undefined && timestampMs(until) - timestampMs(since), 600_000);
+    const condition = status.conditions.find(({ type }) => type === "Quarantined");
+    assert.deepEqual([condition?.state, condition?.reason], [Condition_State.TRUE, "Isolated"]);
+    assert.match(condition?.message ?? "", /until \d{4}-.*3 VMs could not be made/);
+  });
+
+  it("is released, whoever cordoned it", async () => {
+    const { host: cordoned } = await api.client(HostService).cordonHost({ name });
+    await refused(api.client(HostService).releaseHost({ name, etag: '"old"' }), "ETAG_MISMATCH");
+    await refused(api.client(HostService).releaseHost({ name: "hosts/absent" }), "RESOURCE_NOT_FOUND");
+    const { host } = await api.client(HostService).releaseHost({ name, etag: cordoned?.etag ?? "" });
+    const { quarantine, recentFailures, quarantineCount } = host?.status ?? {};
+    assert.deepEqual([quarantine, recentFailures, quarantineCount], [undefined, 0, 1]);
+    assert.equal(host?.spec?.schedulable, false);
+  });
+
+  it("and a template that fails on several are told of by the template", async () => {
+    for (const id of ["mac-3", "mac-4"]) {
+      const other = await api.driver.addHost(id);
+      other.always("create", failForGood);
+      await api.driver.create(`on-${id}`, { placement: { host: other.id } });
+    }
+    const { template } = await api.client(TemplateService).getTemplate({ name: "templates/linux" });
+    const healthy = template?.status?.conditions.find(({ type }) => type === "Healthy");
+    assert.deepEqual([healthy?.state, healthy?.reason], [Condition_State.FALSE, "FailsOnSeveralHosts"]);
+    assert.deepEqual(template?.status?.failures?.hosts, ["hosts/mac-1", "hosts/mac-3", "hosts/mac-4"]);
+    assert.equal(template.status.failures.failureRate, 1);
+    const { vm } = await api.client(VmService).getVm({ name: "vms/on-mac-4" });
+    assert.equal(vm?.status?.failure?.suspect, VmFailure_Suspect.TEMPLATE);
+    const { host } = await api.client(HostService).getHost({ name });
+    assert.equal(host?.status?.quarantine, undefined);
   });
 });
