@@ -1,5 +1,7 @@
 /** The planners' decisions, checked again against the pool as it is now. One that no longer holds changes nothing. */
+
 import { refusalOn } from "../placement/filters.ts";
+import { quotaRefusal } from "../placement/quota.ts";
 import type { HostProbed, VmCommanded, VmPlaced } from "../pool/events.ts";
 import { describeEnd, leaseEndFrom } from "../pool/lease.ts";
 import type { Pool } from "../pool/pool.ts";
@@ -14,7 +16,9 @@ import { commandIdOf } from "./command.ts";
 export function applyVmPlaced(pool: Pool, event: VmPlaced, timeMs: number): boolean {
   const vm = pool.vms.get(event.id);
   if (vm === undefined || !pool.waiting.has(vm.id)) return false;
-  if (refusalOn(pool, event.host, shapeOf(vm)) !== undefined) return false;
+  const shape = shapeOf(vm);
+  if (refusalOn(pool, event.host, shape) !== undefined) return false;
+  if (quotaRefusal(pool, vm.spec.project, shape) !== undefined) return false;
   moveVm(pool, vm, "placed", {
     timeMs,
     reason: "Placed",

@@ -262,7 +262,7 @@ export class Engine implements EngineApi {
         const decision = vm === undefined ? undefined : planVmStep(vm, nowMs);
         if (decision !== undefined) applyEvent(this.pool, decision, nowMs);
       }
-      const placement = this.placement.next();
+      const placement = this.placement.next(nowMs);
       if (placement === undefined) return;
       if (budget === 0) return this.planRest();
       budget -= 1;

@@ -5,29 +5,33 @@ import { resolveResources } from "../pool/image.ts";
 import { type Shape, shapeOf } from "../pool/shape.ts";
 import type { PoolView } from "../pool/view.ts";
 import type { VmImage, VmRecord, VmSpec } from "../pool/vm.ts";
-import { type HostVerdict, type PlacementExplanation, verdictsMax } from "./explanation.ts";
+import { type HostVerdict, type PlacementExplanation, type RefusalCount, verdictsMax } from "./explanation.ts";
 import { candidateOf, refusalOn, refusingFilter } from "./filters.ts";
 import { isBetter, type RankedHost } from "./place.ts";
+import { quotaRefusal, quotaRoom } from "./quota.ts";
 import { countRefusals, type RefusalCounts } from "./refusal-counts.ts";
 import { countFitting } from "./room.ts";
 import { type ScoredVm, scoreOf, scoreTerms } from "./scores.ts";
 import { competingAhead, estimateWait, type WaitEstimate } from "./wait-estimate.ts";
 
 export function explainVm(view: PoolView, vm: VmRecord, nowMs: number): PlacementExplanation {
-  const verdicts = judge(view, vm, shapeOf(vm));
-  const counts = countRefusals(view, shapeOf(vm));
-  const answer = { refusalCounts: counts.byFilter, verdicts, queueLength: view.waiting.size };
+  const shape = shapeOf(vm);
   const queuePosition = view.queuePosition(vm.id);
+  const obstacles = obstaclesOf(view, vm.spec.project, shape);
+  // A quota says nothing of a VM that has its place.
+  const verdicts = judge(view, vm, { shape, quota: queuePosition === 0 ? undefined : obstacles.quota });
+  const answer = { refusalCounts: countsOf(view, obstacles), verdicts, queueLength: view.waiting.size };
   if (queuePosition === 0) {
     const summary =
       vm.host === undefined ? `it is ${vm.state} and has no host` : `it stands on hosts/${vm.host} and is ${vm.state}`;
     return { ...answer, summary, queuePosition, ...(vm.host === undefined ? {} : { host: vm.host }) };
   }
-  const place = `${ordinal(queuePosition)} of ${answer.queueLength} in the queue`;
-  const reason = reasonToWait(view, vm, { counts, nowMs });
-  const shape = shapeOf(vm);
+  const place = `${ordinal(queuePosition)} of ${answer.queueLength} ${queueWords(view)}`;
+  const reason = reasonToWait(view, vm, { obstacles, nowMs });
   const ahead = competingAhead(view, shape, queuePosition);
-  const estimate = estimateWait(view, { shape, template: vm.spec.template, ahead, nowMs });
+  // When a project will have room in its quota is for the project to say.
+  const estimate =
+    obstacles.quota === undefined ? estimateWait(view, { shape, template: vm.spec.template, ahead, nowMs }) : undefined;
   const summary = `waiting ${describeSpan(nowMs - vm.createTimeMs)}, ${place}: ${reason}${describeEstimate(estimate)}`;
   return { ...answer, summary, queuePosition, ...bestHost(verdicts), ...(estimate === undefined ? {} : { estimate }) };
 }
@@ -46,19 +50,21 @@ export function planVm(view: PoolView, { spec, image, count, nowMs }: Plan): Pla
   const resources = resolveResources(spec, image);
   const vm = { spec, image, resources };
   const shape = shapeOf(vm);
-  const verdicts = judge(view, vm, shape);
-  const counts = countRefusals(view, shape);
+  const obstacles = obstaclesOf(view, spec.project, shape);
+  const verdicts = judge(view, vm, { shape, quota: obstacles.quota });
   const best = bestHost(verdicts);
-  const fitNow = countFitting(view, shape, count);
+  const allowed = quotaRoom(view, spec.project, shape);
+  const fitNow = countFitting(view, shape, Math.min(count, allowed));
   // The last of them waits the longest. Places that are free now are among those that come.
   const before = competingAhead(view, shape, view.waiting.size + 1);
   const ahead = before + count - 1;
-  const estimate = fitNow === count ? undefined : estimateWait(view, { shape, template: spec.template, ahead, nowMs });
+  const isEstimated = fitNow < count && allowed >= count;
+  const estimate = !isEstimated ? undefined : estimateWait(view, { shape, template: spec.template, ahead, nowMs });
   return {
-    summary: describePlan({ count, fitNow, host: best.host, refusals: describeRefusals(view, counts), estimate }),
+    summary: describePlan({ count, fitNow, host: best.host, refusals: describeObstacles(view, obstacles), estimate }),
     fitNow,
     ...(estimate === undefined ? {} : { estimate }),
-    refusalCounts: counts.byFilter,
+    refusalCounts: countsOf(view, obstacles),
     verdicts,
     queuePosition: 0,
     queueLength: view.waiting.size,
@@ -73,9 +79,9 @@ export function planVm(view: PoolView, { spec, image, count, nowMs }: Plan): Pla
 export function waitingSentence(view: PoolView, vm: VmRecord, nowMs: number): string {
   const queuePosition = view.queuePosition(vm.id);
   if (queuePosition === 0) return `no longer waiting: it is ${view.vms.get(vm.id)?.state ?? "gone"} by now`;
-  const counts = countRefusals(view, shapeOf(vm));
+  const obstacles = obstaclesOf(view, vm.spec.project, shapeOf(vm));
   const span = describeSpan(nowMs - vm.createTimeMs);
-  return `waiting ${span}, ${ordinal(queuePosition)} in the queue: ${reasonToWait(view, vm, { counts, nowMs })}`;
+  return `waiting ${span}, ${ordinal(queuePosition)} ${queueWords(view)}: ${reasonToWait(view, vm, { obstacles, nowMs })}`;
 }
 
 /** "3 min", "45 s", "a moment". */
@@ -90,17 +96,54 @@ export function describeSpan(spanMs: number): string {
 function reasonToWait(
   view: PoolView,
   vm: VmRecord,
-  { counts, nowMs }: { readonly counts: RefusalCounts; readonly nowMs: number },
+  { obstacles, nowMs }: { readonly obstacles: Obstacles; readonly nowMs: number },
 ): string {
   if (vm.retryAtMs !== undefined && vm.retryAtMs > nowMs) {
     return `it is placed again in ${describeSpan(vm.retryAtMs - nowMs)}, since ${vm.message || "a host refused it"}`;
   }
+  const isAnyFree = obstacles.counts.hosts < view.hosts.size;
   // Between two decisions: it, or one that goes before it, is about to be placed.
-  return counts.hosts < view.hosts.size ? "a host has room, and is about to be chosen" : describeRefusals(view, counts);
+  if (isAnyFree && obstacles.quota === undefined) return "a host has room, and is about to be chosen";
+  return describeObstacles(view, obstacles);
+}
+
+/** What is in a VM's way. */
+interface Obstacles {
+  readonly counts: RefusalCounts;
+  /** Why its project may have no more now. */
+  readonly quota: string | undefined;
+}
+
+function obstaclesOf(view: PoolView, project: string, shape: Shape): Obstacles {
+  return { counts: countRefusals(view, shape), quota: quotaRefusal(view, project, shape) };
+}
+
+/** Hosts that only the project's quota keeps the VM from are counted under that. */
+function countsOf(view: PoolView, { counts, quota }: Obstacles): readonly RefusalCount[] {
+  const free = view.hosts.size - counts.hosts;
+  return quota === undefined || free === 0
+    ? counts.byFilter
+    : [{ filter: "quota", hosts: free, message: quota }, ...counts.byFilter].sort((a, b) => b.hosts - a.hosts);
+}
+
+/** Such as "project acme has 8 of 8 VMs; 9 hosts have no free macOS slot". */
+function describeObstacles(view: PoolView, { counts, quota }: Obstacles): string {
+  const isAnyFree = counts.hosts < view.hosts.size;
+  if (quota === undefined) return describeRefusals(view, counts);
+  return isAnyFree ? quota : `${quota}; ${describeRefusals(view, counts)}`;
+}
+
+/** With several projects in it, who holds least may go before who is older. */
+function queueWords(view: PoolView): string {
+  return view.waitingProjects > 1 ? "in the queue by priority and age" : "in the queue";
 }
 
 /** What is said of each host, the best ones first; words are made only for those that are told. */
-function judge(view: PoolView, vm: ScoredVm, shape: Shape): readonly HostVerdict[] {
+function judge(
+  view: PoolView,
+  vm: ScoredVm,
+  { shape, quota }: { readonly shape: Shape; readonly quota: string | undefined },
+): readonly HostVerdict[] {
   const fitting: RankedHost[] = [];
   const refused: HostRecord[] = [];
   for (const host of view.hosts.values()) {
@@ -112,8 +155,9 @@ function judge(view: PoolView, vm: ScoredVm, shape: Shape): readonly HostVerdict
   refused.sort((a, b) => (a.id < b.id ? -1 : 1));
   const verdicts: HostVerdict[] = fitting.slice(0, verdictsMax).flatMap(({ host: id, score }) => {
     const host = view.hosts.get(id);
-    return host === undefined
-      ? []
+    if (host === undefined) return [];
+    return quota !== undefined
+      ? { host: id, fits: false, filter: "quota", message: quota }
       : { host: id, fits: true, score, terms: scoreTerms(candidateOf(view, host), vm, view) };
   });
   for (const { id } of refused.slice(0, verdictsMax - verdicts.length)) {

@@ -1,15 +1,18 @@
 /**
  * The placement planner: takes the first of the VMs that may have a host now and proposes one for it. A shape that fits
- * nowhere is parked with all its VMs, and looked at again only on hosts that have changed.
+ * nowhere is parked with all its VMs, and looked at again only on hosts that have changed. What a quota holds back is taken out
+ * until its project has more room.
  */
 import type { HostId } from "../../shared/ids.ts";
 import { chooseHost } from "../placement/place.ts";
+import { quotaRefusal } from "../placement/quota.ts";
 import { HostRankings } from "../placement/rankings.ts";
 import type { VmPlaced } from "../pool/events.ts";
 import type { HostRecord } from "../pool/host.ts";
+import type { Lane } from "../pool/lane.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { VmRecord } from "../pool/vm.ts";
-import type { WaitingGroup } from "../pool/waiting-queue.ts";
+import type { ShapeGroup } from "../pool/waiting-queue.ts";
 
 export class PlacementPlanner {
   private readonly pool: Pool;
@@ -21,17 +24,34 @@ export class PlacementPlanner {
   }
 
   /** The next placement, or nothing if no waiting VM fits anywhere now. Parks what it finds to fit nowhere. */
-  next(): VmPlaced | undefined {
+  next(nowMs: number): VmPlaced | undefined {
     this.takeMoves();
     for (;;) {
-      const group = this.pool.queue.nextAwake();
-      const first = group?.members.first;
-      if (group === undefined || first === undefined) return undefined;
-      const vm = this.pool.vms.get(first.id);
-      const host = vm === undefined ? undefined : this.hostFor(vm, group);
-      if (host !== undefined) return { type: "vm-placed", id: first.id, host };
-      this.pool.queue.park(group);
+      const lane = this.pool.queue.next(nowMs, (project) => this.pool.shareOf(project));
+      if (lane === undefined) return undefined;
+      const placement = this.placementOf(lane);
+      if (placement === undefined) continue;
+      // How high a priority must have grown is said by a VM that can be placed, not by one that fits nowhere.
+      const urgent = this.pool.queue.mostUrgent();
+      if (urgent === undefined || urgent.topPriority <= lane.topPriority || this.placementOf(urgent) !== undefined) {
+        return placement;
+      }
     }
+  }
+
+  /** A host for the first VM of the lane; if there is none, the lane is taken out of the queue until something changes. */
+  private placementOf(lane: Lane): VmPlaced | undefined {
+    const { queue, vms } = this.pool;
+    const { shape } = lane.group;
+    const vm = lane.first === undefined ? undefined : vms.get(lane.first.id);
+    if (vm !== undefined && quotaRefusal(this.pool, lane.project, shape) !== undefined) {
+      queue.holdBack(lane);
+      return undefined;
+    }
+    const host = vm === undefined ? undefined : this.hostFor(vm, lane.group);
+    if (vm !== undefined && host !== undefined) return { type: "vm-placed", id: vm.id, host };
+    queue.park(lane.group);
+    return undefined;
   }
 
   private takeMoves(): void {
@@ -40,7 +60,7 @@ export class PlacementPlanner {
   }
 
   /** Where few hosts come into question they are looked at; where any may, they are ranked. */
-  private hostFor(vm: VmRecord, { shape, isParked, changedHosts }: WaitingGroup): HostId | undefined {
+  private hostFor(vm: VmRecord, { shape, isParked, changedHosts }: ShapeGroup): HostId | undefined {
     if (isParked) return chooseHost(this.pool, vm, { shape, among: this.known(changedHosts) });
     if (shape.host !== undefined) return chooseHost(this.pool, vm, { shape, among: this.known([shape.host]) });
     return this.rankings.best(vm, shape);

@@ -10,21 +10,23 @@ import { Deadlines } from "./deadlines.ts";
 import { History, type HistoryEntry } from "./history.ts";
 import { hostMoves, vmMoves } from "./history-moves.ts";
 import type { HostContact, HostRecord } from "./host.ts";
-import { HostLedger, isBeingMade } from "./ledger.ts";
+import { HostLedger } from "./ledger.ts";
 import { endedStayMs, type LifetimesRecord, observeLifetime } from "./lifetimes.ts";
 import { historyEntriesMax, historyRetentionMs, requestRetentionMs } from "./limits.ts";
 import { nextRemovalMs } from "./orphan.ts";
-import type { ProjectRecord } from "./project.ts";
-import { isWaiting, type ProjectLedger, ProjectLedgers } from "./project-ledgers.ts";
+import { PoolCapacity } from "./pool-capacity.ts";
+import { defaultProjectSpec, type ProjectRecord } from "./project.ts";
+import { type ProjectLedger, ProjectLedgers } from "./project-ledgers.ts";
+import { brokenBound } from "./quota.ts";
 import { defaultSettings, fillSettings, type PoolSettings, type SettingsRecord } from "./settings/settings.ts";
-import { shapeOf } from "./shape.ts";
 import type { CatalogRecord, RequestRecord, TemplateRecord } from "./template.ts";
 import { nextTemplateTroubleMs, nextTroubleMs } from "./trouble.ts";
 import type { PoolView } from "./view.ts";
 import { type VmRecord, type VmState, vmStates } from "./vm.ts";
 import { vmDueMs } from "./vm-due.ts";
-import { WaitingLine } from "./waiting-line.ts";
-import { WaitingQueue } from "./waiting-queue.ts";
+import { holdsMore, isSameToHost } from "./vm-effects.ts";
+import type { WaitingQueue } from "./waiting-queue.ts";
+import { WaitingVms } from "./waiting-vms.ts";
 
 export class Pool implements PoolView {
   readonly hosts = new Map<HostId, HostRecord>();
@@ -36,8 +38,8 @@ export class Pool implements PoolView {
   readonly lifetimes = new Map<TemplateId, LifetimesRecord>();
 
   readonly history = new History();
-  readonly queue = new WaitingQueue();
-  readonly waiting = new Set<VmId>();
+  readonly queue: WaitingQueue;
+  readonly waiting: ReadonlySet<VmId>;
   readonly deadlines = new Deadlines();
   /** Deleted VMs whose records are still kept, the oldest first. */
   readonly deleted = new Set<VmId>();
@@ -56,7 +58,8 @@ export class Pool implements PoolView {
   private readonly stateCounts = new Map<VmState, number>(vmStates.map((state) => [state, 0]));
   private readonly templateCounts = new Map<TemplateId, number>();
   readonly projectLedgers = new ProjectLedgers();
-  private readonly line = new WaitingLine();
+  readonly capacity = new PoolCapacity();
+  private readonly waitingVms = new WaitingVms(defaultSettings.queue);
   private moveCount = 0;
   private filledSettings = defaultSettings;
   private setSettings: SettingsRecord | undefined;
@@ -64,6 +67,8 @@ export class Pool implements PoolView {
   /** @param revision the store's revision. */
   constructor(revision: number) {
     this.sealedRevision = revision;
+    this.queue = this.waitingVms.queue;
+    this.waiting = this.waitingVms.ids;
   }
 
   get revision(): number {
@@ -87,8 +92,12 @@ export class Pool implements PoolView {
     return this.setSettings;
   }
 
+  get waitingProjects(): number {
+    return this.projectLedgers.waiting;
+  }
+
   queuePosition(id: VmId): number {
-    return this.line.positionOf(id);
+    return this.waitingVms.positionOf(id);
   }
 
   contact(host: HostId): HostContact | undefined {
@@ -114,6 +123,12 @@ export class Pool implements PoolView {
 
   countVmsOf(template: TemplateId): number {
     return this.templateCounts.get(template) ?? 0;
+  }
+
+  /** What a project holds of the pool, for its weight. */
+  shareOf(project: string): number {
+    const { weight } = this.projects.get(project)?.spec ?? defaultProjectSpec;
+    return this.capacity.shareOf(this.projectLedger(project), weight, this.projectLedgers.all);
   }
 
   projectLedger(project: string): ProjectLedger {
@@ -189,6 +204,7 @@ export class Pool implements PoolView {
     this.hosts.delete(id);
     this.contacts.delete(id);
     this.deadlines.cancel(`host/${id}`);
+    this.capacity.add(this.ledger(id), -1);
     this.ledgers.delete(id);
     this.vmsByHost.delete(id);
     this.move(id);
@@ -246,11 +262,13 @@ export class Pool implements PoolView {
     const before = this.projects.get(after.id);
     this.projects.set(after.id, after);
     this.note({ kind: "project", id: after.id, before, after });
+    this.wakeProject(after.id);
   }
 
   removeProject(id: string): void {
     const before = required(this.projects.get(id), "project to remove");
     this.projects.delete(id);
+    this.wakeProject(id);
     this.note({ kind: "project", id, before, after: undefined });
   }
 
@@ -272,6 +290,7 @@ export class Pool implements PoolView {
     const before = this.setSettings;
     this.setSettings = after;
     this.filledSettings = fillSettings(after.spec, this.filledSettings);
+    this.waitingVms.useSettings(this.filledSettings.queue, this.vms);
     this.moveCount += 1;
     this.note({ kind: "settings", id: after.id, before, after });
   }
@@ -283,6 +302,13 @@ export class Pool implements PoolView {
   /** A host may have room that it had not. */
   wake(host: HostId): void {
     this.queue.wake(host);
+  }
+
+  /** A project may have room in its quota that it had not. */
+  private wakeProject(project: string): void {
+    const { quota } = this.projects.get(project)?.spec ?? defaultProjectSpec;
+    const ledger = this.projectLedger(project);
+    this.queue.wakeProject(project, (shape) => brokenBound(quota, ledger, shape) === undefined);
   }
 
   /** Placement may find the host other than it was, better or worse. */
@@ -305,7 +331,10 @@ export class Pool implements PoolView {
   }
 
   private indexHost(host: HostRecord): void {
-    this.ledger(host.id).setHost(host);
+    const ledger = this.ledger(host.id);
+    this.capacity.add(ledger, -1);
+    ledger.setHost(host);
+    this.capacity.add(ledger, 1);
     const drainEndMs = host.spec.drain?.deadlineMs;
     if (drainEndMs !== undefined) this.deadlines.schedule(`host/${host.id}`, drainEndMs);
     const removalMs = nextRemovalMs(host);
@@ -324,7 +353,8 @@ export class Pool implements PoolView {
     if (before !== undefined && before.uid !== after?.uid) this.vmByUid.delete(before.uid);
     if (after !== undefined) this.vmByUid.set(after.uid, id);
     this.indexPlaced(before, after);
-    this.indexWaiting(after, id);
+    this.waitingVms.follow(id, after);
+    if (before?.host !== undefined && after?.host !== before.host) this.wakeProject(before.spec.project);
     if (after?.state === "DELETED") this.deleted.add(id);
     else this.deleted.delete(id);
     if (after === undefined) {
@@ -383,41 +413,6 @@ export class Pool implements PoolView {
       this.dirtyHosts.add(before.host);
     }
   }
-
-  private indexWaiting(vm: VmRecord | undefined, id: VmId): void {
-    if (vm === undefined || !isWaiting(vm)) {
-      this.waiting.delete(id);
-      this.line.remove(id);
-      this.queue.remove(id);
-      return;
-    }
-    const place = { id, priority: vm.spec.priority, createTimeMs: vm.createTimeMs };
-    this.waiting.add(id);
-    this.line.put(place);
-    if (vm.retryAtMs === undefined) this.queue.add(place, shapeOf(vm));
-    else this.queue.remove(id);
-  }
 }
 
 const noVms: ReadonlySet<VmId> = new Set();
-
-/** Whether a change of a VM leaves all as it was that placement sees of its host. */
-function isSameToHost(before: VmRecord | undefined, after: VmRecord | undefined): boolean {
-  if (before?.host === undefined && after?.host === undefined) return true;
-  return (
-    before !== undefined &&
-    after !== undefined &&
-    before.host === after.host &&
-    before.resources === after.resources &&
-    before.image === after.image &&
-    before.spec.labels === after.spec.labels &&
-    isBeingMade(before) === isBeingMade(after)
-  );
-}
-
-/** Whether a change of a placed VM leaves its host with more room than before. */
-function holdsMore(before: VmRecord, after: VmRecord | undefined): boolean {
-  if (after === undefined || after.host !== before.host) return true;
-  const wasMade = before.state === "PLACED" || before.state === "CREATING";
-  return wasMade && after.state !== "PLACED" && after.state !== "CREATING";
-}

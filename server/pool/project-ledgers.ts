@@ -31,11 +31,19 @@ export class ProjectLedger {
 }
 
 export class ProjectLedgers {
+  /** What all projects hold together. */
+  readonly all = new ProjectLedger();
   private readonly ledgers = new Map<string, ProjectLedger>();
+  private waitingCount = 0;
 
   /** How many projects have VMs. */
   get size(): number {
     return this.ledgers.size;
+  }
+
+  /** How many projects have VMs that wait. */
+  get waiting(): number {
+    return this.waitingCount;
   }
 
   /** What the project holds; nothing if it has no VMs. */
@@ -54,7 +62,10 @@ export class ProjectLedgers {
       ledger = new ProjectLedger();
       this.ledgers.set(project, ledger);
     }
+    const wasWaiting = ledger.waiting > 0;
     ledger.add(vm, sign);
+    this.all.add(vm, sign);
+    this.waitingCount += Number(ledger.waiting > 0) - Number(wasWaiting);
     if (ledger.members === 0) this.ledgers.delete(project);
   }
 }

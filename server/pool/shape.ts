@@ -6,6 +6,9 @@ import type { HostId } from "../../shared/ids.ts";
 import type { LabelExpression } from "./labels.ts";
 import type { Architecture, Resources, VmRecord } from "./vm.ts";
 
+/** What a VM of a shape takes. */
+export type ShapeSize = Pick<Shape, "resources" | "isMacos">;
+
 export interface Shape {
   /** Equal for equal shapes. */
   readonly key: string;

@@ -38,7 +38,9 @@ export interface PoolView {
   findVmByUid(uid: Uid): VmRecord | undefined;
   /** VMs that wait for a host. */
   readonly waiting: ReadonlySet<VmId>;
-  /** The VM's place among those that wait, from 1; 0 if it does not wait. */
+  /** How many projects have VMs that wait. */
+  readonly waitingProjects: number;
+  /** The VM's place among those that wait, by grown priority and age, from 1; 0 if it does not wait. */
   queuePosition(id: VmId): number;
   /** Grows with every change of what placement sees of a host: what was concluded from the hosts holds while it stands. */
   readonly hostMoves: number;

@@ -1,10 +1,10 @@
 /**
- * All VMs that wait, in the order of the queue, so that each one's place can be told without counting those before it. They
+ * All VMs that wait, by grown priority and age, so that each one's place can be told without counting those before it. They
  * stand in short runs: adding, removing and finding a place cost a search and a walk over the runs, of which there are a few
  * hundred when 100,000 wait.
  */
 import type { VmId } from "../../shared/ids.ts";
-import { isBefore, type WaitingVm } from "./waiting-queue.ts";
+import { isBefore, type WaitingVm } from "./waiting-vm.ts";
 
 /** A run that grows beyond this is split. Near the root of how many may wait, where runs and their number are in balance. */
 const runLengthMax = 512;

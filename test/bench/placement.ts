@@ -47,7 +47,7 @@ function decisionsPerSecond(hosts: number): number {
   let decisions = 0;
   while (decisions < count && elapsedMs < runMaxMs) {
     const startMs = momentMs();
-    const placement = planner.next();
+    const placement = planner.next(nowMs);
     elapsedMs += momentMs() - startMs;
     assert(placement !== undefined, "a VM fits nowhere in a pool with room");
     applyEvent(pool, placement, nowMs);

@@ -9,6 +9,7 @@ import type { Uid } from "../../../shared/ids.ts";
 import { faultsOf, fill, type SettingFault } from "./fill.ts";
 import { hostSettingFaults, hostSettings } from "./hosts.ts";
 import { placementSettings } from "./placement.ts";
+import { queueSettings } from "./queue.ts";
 import type { SetTree, SetValues, ValuesOf } from "./setting.ts";
 import { vmSettingFaults, vmSettings } from "./vms.ts";
 
@@ -16,6 +17,7 @@ export const sections = {
   placement: placementSettings,
   hosts: hostSettings,
   vms: vmSettings,
+  queue: queueSettings,
 };
 
 export type SectionName = keyof typeof sections;

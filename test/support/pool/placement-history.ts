@@ -10,7 +10,7 @@ import type { PoolEvent, VmUpdate } from "../../../server/pool/events.ts";
 import type { Pool } from "../../../server/pool/pool.ts";
 import type { SettingsSpec } from "../../../server/pool/settings/settings.ts";
 import { MeridianError } from "../../../shared/errors.ts";
-import { asHostId, asVmId, type HostId } from "../../../shared/ids.ts";
+import { asHostId, asProjectId, asVmId, type HostId } from "../../../shared/ids.ts";
 import { changedInventory, goldenVm, hostConnected, hostFacts, hostUse, hostVm, wholeInventory } from "./hosts.ts";
 import { anyStep, eventOf, macosTemplate, type Step } from "./random-history.ts";
 import { catalogCreate, catalogTemplateCreate, settingsUpdate, templateCreate, uidFor, vmCreate } from "./specs.ts";
@@ -32,12 +32,20 @@ type Change =
       readonly template: number;
       readonly cpuCount: number;
       readonly priority: number;
+      readonly project: string;
       readonly strategy: "pack" | "spread" | undefined;
       readonly isFast: boolean;
       readonly isPreferred: boolean;
       readonly isSpread: boolean;
       readonly build: string;
       readonly host: number;
+    }
+  | {
+      readonly kind: "project";
+      readonly project: string;
+      readonly weight: number;
+      readonly vms: number;
+      readonly cpuCount: number;
     }
   | { readonly kind: "relabel"; readonly vm: number; readonly build: string }
   | {
@@ -73,6 +81,9 @@ const host = fc.nat(4);
 const build = fc.constantFrom("", "red", "blue");
 const disk = fc.constantFrom("fast", "slow");
 const weight = fc.constantFrom(0, 1, 300);
+const project = fc.constantFrom("red", "blue", "green");
+/** Stands for no bound. */
+const unbounded = -1;
 
 const changes: fc.Arbitrary<Change> = fc.oneof(
   {
@@ -82,7 +93,8 @@ const changes: fc.Arbitrary<Change> = fc.oneof(
       vm,
       template: fc.constantFrom(0, 0, 1, 2),
       cpuCount: fc.constantFrom(1, 2, 4),
-      priority: fc.constantFrom(50, 50, 90),
+      priority: fc.constantFrom(50, 50, 52, 90),
+      project,
       strategy: fc.constantFrom("pack", "spread", undefined),
       isFast: fc.constantFrom(false, false, true),
       isPreferred: fc.boolean(),
@@ -93,6 +105,16 @@ const changes: fc.Arbitrary<Change> = fc.oneof(
     }),
   },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant("relabel"), vm, build }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant("project"),
+      project,
+      weight: fc.constantFrom(1, 1, 2, 10),
+      vms: fc.constantFrom(unbounded, unbounded, 0, 1, 2),
+      cpuCount: fc.constantFrom(unbounded, unbounded, 3, 6),
+    }),
+  },
   {
     weight: 5,
     arbitrary: fc.record({
@@ -133,6 +155,10 @@ const changes: fc.Arbitrary<Change> = fc.oneof(
           strategy: fc.constantFrom("pack", "spread"),
           weights: fc.record({ beingPulled: weight, hostSize: weight, strategy: weight, spreadKey: weight }),
         }),
+        queue: fc.record({
+          priorityStepMs: fc.constantFrom(1000, 60_000, 60_000, 3_600_000),
+          passedOverMaxMs: fc.constantFrom(0, 1_800_000),
+        }),
       }),
     }),
   },
@@ -157,7 +183,7 @@ const changes: fc.Arbitrary<Change> = fc.oneof(
 
 export const placementSteps: fc.Arbitrary<PlacementStep> = fc.record({
   change: changes,
-  waitMs: fc.constantFrom(0, 0, 1, 1000, 5000),
+  waitMs: fc.constantFrom(0, 0, 1, 1000, 5000, 60_000, 2_000_000),
   isPlanned: fc.constantFrom(true, true, true, false),
 });
 
@@ -197,6 +223,8 @@ function eventOfChange(
       return wish(change, stepNumber);
     case "relabel":
       return relabel(pool, change);
+    case "project":
+      return projectEvent(pool, change, stepNumber);
     case "join":
       return hostConnected(`mac-${change.host}`, {
         facts: hostFacts({ total: { cpuCount: change.cpuCount, memoryMib: 65_536, diskMib: 1_000_000 } }),
@@ -249,6 +277,7 @@ function wish(change: Extract<Change, { kind: "wish" }>, stepNumber: number): Po
     template: templates[change.template] ?? templateCreate("linux").id,
     resources: { cpuCount: change.cpuCount, memoryMib: 0, diskMib: 0 },
     priority: change.priority,
+    project: change.project,
     labels: buildLabels(change.build),
     placement: {
       ...(change.strategy === undefined ? {} : { strategy: change.strategy }),
@@ -258,6 +287,19 @@ function wish(change: Extract<Change, { kind: "wish" }>, stepNumber: number): Po
       ...(change.host < 5 ? { host: hostOf(change.host) } : {}),
     },
   });
+}
+
+function projectEvent(
+  pool: Pool,
+  { project, weight, vms, cpuCount }: Extract<Change, { kind: "project" }>,
+  stepNumber: number,
+): PoolEvent {
+  const quota = { ...(vms === unbounded ? {} : { vms }), ...(cpuCount === unbounded ? {} : { cpuCount }) };
+  const spec = { displayName: "", weight, quota, labels: {} };
+  const id = asProjectId(project);
+  const known = pool.projects.get(project);
+  if (known === undefined) return { type: "project-create", id, uid: uidFor(`project-${stepNumber}`), spec };
+  return { type: "project-update", id, baseGeneration: known.generation, spec };
 }
 
 function relabel(pool: Pool, change: Extract<Change, { kind: "relabel" }>): VmUpdate | undefined {

@@ -26,7 +26,7 @@ function sentenceOf(vm: VmRecord): string {
 /** Places what fits, and gives every VM its next command. */
 function settle(view: Pool, timeMs: number): void {
   const planner = new PlacementPlanner(view);
-  for (let placement = planner.next(); placement !== undefined; placement = planner.next()) {
+  for (let placement = planner.next(timeMs); placement !== undefined; placement = planner.next(timeMs)) {
     applyEvent(view, placement, timeMs);
     planSteps(view, timeMs);
   }

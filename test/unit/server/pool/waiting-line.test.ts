@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
 import { WaitingLine } from "../../../../server/pool/waiting-line.ts";
-import { isBefore, type WaitingVm } from "../../../../server/pool/waiting-queue.ts";
+import { isBefore, type WaitingVm } from "../../../../server/pool/waiting-vm.ts";
 import { asVmId } from "../../../../shared/ids.ts";
 
 function waiting(number: number, fields: Partial<WaitingVm> = {}): WaitingVm {
-  return { id: asVmId(`vm-${number}`), priority: 50, createTimeMs: 1, ...fields };
+  const place = { id: asVmId(`vm-${number}`), project: "default", priority: 50, createTimeMs: 1, ...fields };
+  return { ...place, agedTimeMs: place.createTimeMs - place.priority };
 }
 
 describe("the waiting line", () => {

@@ -100,7 +100,8 @@ export const VmSchema: GenMessage<Vm> = /*@__PURE__*/
  */
 export type VmSpec = Message<"meridian.v1.VmSpec"> & {
   /**
-   * The project that the VM belongs to. Default "default".
+   * The project that the VM belongs to, the last part of `projects/{project}`; it need not have been created. Immutable.
+   * Default "default".
    *
    * @generated from field: string project = 1;
    */
@@ -135,7 +136,8 @@ export type VmSpec = Message<"meridian.v1.VmSpec"> & {
   placement?: VmPlacement | undefined;
 
   /**
-   * From 0 to 100; a VM with a higher priority is placed first. Default 50.
+   * From 0 to 100; a VM with a higher priority is placed first. It counts one more for each `queue.priority_step` of the
+   * settings that the VM has waited. Default 50.
    *
    * @generated from field: optional uint32 priority = 6;
    */

@@ -903,7 +903,7 @@ export type AdoptVmRequest = Message<"meridian.v1.AdoptVmRequest"> & {
   hostVm: string;
 
   /**
-   * What it shall be from now on: project, priority, wanted (default: what it is), labels, annotations, lease. Template,
+   * What it shall be from now on: priority, wanted (default: what it is), labels, annotations, lease. Template,
    * source, resources and placement must be absent: they are what they are.
    *
    * @generated from field: meridian.v1.VmSpec spec = 3;
@@ -1079,7 +1079,8 @@ export type PlacementExplanation = Message<"meridian.v1.PlacementExplanation"> &
   verdicts: HostVerdict[];
 
   /**
-   * The place in the queue, from 1; 0 if it does not wait.
+   * The place by priority and age among all VMs that wait, from 1; 0 if it does not wait. Shares of projects may let others
+   * go before it.
    *
    * @generated from field: uint32 queue_position = 5;
    */
