@@ -2,8 +2,15 @@
 import { required } from "../../shared/assert.ts";
 import type { HostId } from "../../shared/ids.ts";
 import { isOutdated } from "../pool/dial.ts";
-import type { HostConnected, HostDisconnected, HostHeard, HostInventoried, HostUse } from "../pool/events.ts";
-import type { CachedImage, HostCondition, HostContact, HostRecord, HostSpec, HostVm } from "../pool/host.ts";
+import type {
+  HelloRefusal,
+  HostConnected,
+  HostDisconnected,
+  HostHeard,
+  HostInventoried,
+  HostUse,
+} from "../pool/events.ts";
+import type { CachedImage, HostCondition, HostContact, HostFacts, HostRecord, HostSpec, HostVm } from "../pool/host.ts";
 import { nextHostState } from "../pool/host-machine.ts";
 import { heartbeatPeriodMs, resendsMax } from "../pool/limits.ts";
 import { orphansAmong } from "../pool/orphan.ts";
@@ -25,10 +32,12 @@ export const initialHostSpec: HostSpec = {
   limits: { macosSlots: 2, parallelCreates: 4, cpuOvercommit: 1, memoryOvercommit: 1, diskOvercommit: 1 },
 };
 
-export function applyHostConnected(pool: Pool, event: HostConnected, timeMs: number): HostRecord | undefined {
+export function applyHostConnected(pool: Pool, event: HostConnected, timeMs: number): HostRecord | HelloRefusal {
   const known = pool.hosts.get(event.id);
   // What the host showed then is not so any more, and its agent has another session.
-  if (isOutdated(event.dial, known?.dial)) return undefined;
+  if (isOutdated(event.dial, known?.dial)) return "outdated";
+  // A Mac that was cloned, or restored on another one, does not have the VMs that run on the first; they have not vanished.
+  if (isOtherMac(known?.facts, event.facts) && pool.vmsOn(event.id).size > 0) return "host-taken";
   const before = known ?? enrolled(pool, event, timeMs);
   const state = nextHostState(before.state, "connected") ?? before.state;
   putHost(pool, before, timeMs, {
@@ -36,7 +45,8 @@ export function applyHostConnected(pool: Pool, event: HostConnected, timeMs: num
     stateSinceMs: state === before.state ? before.stateSinceMs : timeMs,
     epoch: before.epoch + 1,
     dial: event.dial,
-    facts: event.facts,
+    // A Mac whose licence cannot be read for a while is the Mac that it was.
+    facts: { ...event.facts, hardwareId: event.facts.hardwareId || (known?.facts?.hardwareId ?? "") },
     agentLabels: event.agentLabels,
     conditions: mergeConditions(before.conditions, event.use.conditions, timeMs),
   });
@@ -72,6 +82,12 @@ export function applyHostDisconnected(pool: Pool, event: HostDisconnected): bool
   if (host === undefined || contact === undefined) return false;
   pool.setContact(event.id, { ...contact, isConnected: false });
   return true;
+}
+
+/** Whether the two are certainly not one Mac. */
+function isOtherMac(known: HostFacts | undefined, told: HostFacts): boolean {
+  if (known === undefined || known.hardwareId === "" || told.hardwareId === "") return false;
+  return known.hardwareId !== told.hardwareId;
 }
 
 /** A host that was silent within an open session (its stream stalled) is heard again. */

@@ -205,7 +205,7 @@ export interface CommandReport {
 }
 /**
  * Opens a session: enrols the host if it is new, ends its older session, gives the next epoch. A Hello that is older than the
- * newest session's changes nothing.
+ * newest session's changes nothing, and neither does that of another Mac as long as VMs stand on the one that the host was.
  */
 export interface HostConnected {
   readonly type: "host-connected";
@@ -334,8 +334,7 @@ export interface EventReplies {
   "project-update": ProjectRecord;
   "project-delete": ProjectRecord;
   "settings-update": SettingsRecord;
-  /** Nothing: the Hello was outdated. */
-  "host-connected": HostRecord | undefined;
+  "host-connected": HostRecord | HelloRefusal;
   /** False: the message was of an older session and was dropped. */
   "host-heard": boolean;
   "host-inventoried": boolean;
@@ -348,5 +347,8 @@ export interface EventReplies {
   "host-probed": boolean;
   tick: undefined;
 }
+
+/** Why a Hello opens no session: it is older than one that was taken, or another Mac has the host's VMs. */
+export type HelloRefusal = "outdated" | "host-taken";
 
 export type EventReply<E extends PoolEvent> = EventReplies[E["type"]];

@@ -106,6 +106,18 @@ export function hostIdTaken(host: HostId): Ending {
   };
 }
 
+/** Another Mac would have to show VMs that stand on the first one. */
+export function hostHasVms(host: HostId): Ending {
+  return {
+    reason: "HostIdTaken",
+    message:
+      `VMs of the pool stand on the Mac that was hosts/${host} so far, and this is another one; give this agent a host id of its ` +
+      "own, or remove the host by force if that Mac will not come back",
+    farewell: { kind: "goodbye", retryAfterMs: hostIdTakenRetryMs },
+    isQuiet: true,
+  };
+}
+
 export function hostDeleted(host: HostId): Ending {
   return {
     reason: "HostDeleted",

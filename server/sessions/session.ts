@@ -4,6 +4,7 @@
  * pool's. When it opens and when it has ended it tells its owner, which knows the other sessions.
  */
 import { status } from "@grpc/grpc-js";
+import { required } from "../../shared/assert.ts";
 import type { Clock } from "../../shared/clock.ts";
 import { MeridianError } from "../../shared/errors.ts";
 import type {
@@ -16,7 +17,7 @@ import type { CommandId, HostId, IdSource } from "../../shared/ids.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { EngineApi } from "../engine/engine-api.ts";
 import type { DialNumber } from "../pool/dial.ts";
-import type { HostConnected } from "../pool/events.ts";
+import type { HelloRefusal, HostConnected } from "../pool/events.ts";
 import type { HostRecord } from "../pool/host.ts";
 import type { CommandMessage } from "./command-messages.ts";
 import {
@@ -24,6 +25,7 @@ import {
   gone,
   helloMissing,
   helloOutdated,
+  hostHasVms,
   invalidMessage,
   notServing,
   refused,
@@ -249,9 +251,10 @@ export class Session {
     if (refusal !== undefined) this.end(refusal);
   }
 
-  private welcome(host: HostRecord | undefined, inventorySequence: number, sequence: number): void {
-    if (host === undefined) {
-      this.end(helloOutdated());
+  private welcome(host: HostRecord | HelloRefusal, inventorySequence: number, sequence: number): void {
+    if (typeof host === "string") {
+      const name = required(this.identity, "host of a Hello").host;
+      this.end(host === "outdated" ? helloOutdated() : hostHasVms(name));
       return;
     }
     this.epoch = host.epoch;

@@ -94,7 +94,8 @@ export class ScriptedHost {
     const images = this.fields.inventory?.images;
     const inventory = wholeInventory([...this.vms.values()], images === undefined ? {} : { images });
     const host = await this.engine.submit(hostConnected(this.id, { ...this.fields, inventory, ...fields }));
-    this.epoch = required(host, "host that has connected").epoch;
+    if (typeof host === "string") throw new Error(`${this.id} is refused: ${host}`);
+    this.epoch = host.epoch;
     this.isConnected = true;
   }
 

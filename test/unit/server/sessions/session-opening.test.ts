@@ -227,6 +227,34 @@ describe("sessions: opening", () => {
     assert.equal((await link.host())?.facts?.hardwareId, "hardware-1");
   });
 
+  it("turns another Mac away as long as VMs stand on the first, also when that is gone", async () => {
+    const golden = hostVmOf({ id: "golden-id", name: "golden" });
+    await agent.open({ inventory: inventoryOf({ whole: true, vms: [golden] }) });
+    await link.createTemplate("t", { kind: "host-vm", vmName: "golden" });
+    await link.createVm("a", "t");
+    await link.untilVm("a", "PLACED");
+    agent.close();
+    await until(async () => (await link.contact())?.isConnected === false, "the end of the session");
+    const other = link.agent();
+    other.hello(helloFrom("hardware-2"));
+    const { goodbye } = await other.next("goodbye");
+    assert.equal(goodbye.reason, "HostIdTaken");
+    assert.match(goodbye.message, /VMs of the pool stand/);
+    assert.ok(goodbye.retryAfterMs > 0);
+    await other.ended();
+    assert.equal((await link.contact())?.isConnected, false);
+    // The licence, by which the hardware is told, cannot be read for once: it is the first Mac all the same.
+    const first = link.agent();
+    assert.equal((await first.open(helloFrom(""))).epoch, 2);
+    first.close();
+    await until(async () => (await link.contact())?.isConnected === false, "the end of the session");
+    const again = link.agent();
+    again.hello(helloFrom("hardware-2"));
+    assert.equal((await again.next("goodbye")).goodbye.reason, "HostIdTaken");
+    await again.ended();
+    assert.equal((await link.vm("a")).host, "mac-1");
+  });
+
   it("takes another Mac once the first is gone", async () => {
     await agent.open();
     agent.close();
