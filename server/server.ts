@@ -5,10 +5,11 @@
 import { join } from "node:path";
 import { Server as GrpcServer } from "@grpc/grpc-js";
 import { AssertionFailed } from "../shared/assert.ts";
-import type { Clock } from "../shared/clock.ts";
+import { type Clock, systemClock } from "../shared/clock.ts";
 import { fieldInvalid } from "../shared/errors.ts";
 import type { IdSource } from "../shared/ids.ts";
 import type { Logger } from "../shared/log.ts";
+import { readBootClock } from "../shared/machine.ts";
 import { everybody } from "./access/admission.ts";
 import { Guard } from "./api/access/guard.ts";
 import { Backups } from "./api/backups.ts";
@@ -166,7 +167,9 @@ class ComposedServer implements RunningServer {
 
   private async openEngine(store: LevelStore): Promise<Engine> {
     const { clock, log } = this.options;
-    const engine = await Engine.open({ store, clock, log });
+    // A clock that is not the machine's has nothing to do with its start.
+    const boot = clock === systemClock ? { boot: await readBootClock() } : {};
+    const engine = await Engine.open({ store, clock, log, ...boot });
     this.opened.defer(() => engine.close());
     engine.ended.catch((error: unknown) => this.fail(error));
     return engine;

@@ -9,7 +9,7 @@ import { randomUUID } from "node:crypto";
 import { link, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { readBootId } from "../machine.ts";
+import { readBootId } from "../../shared/machine.ts";
 import { JournalRefused } from "./journal-errors.ts";
 
 /** Who has the directory. A process id alone is used again; with the time of its start, and that of the Mac's, it is not. */

@@ -8,6 +8,7 @@ import { assert } from "../../shared/assert.ts";
 import type { Cancellable, Clock } from "../../shared/clock.ts";
 import { MeridianError } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/log.ts";
+import type { BootClock } from "../../shared/machine.ts";
 import { applyEvent } from "../apply/apply-event.ts";
 import { planDrain } from "../planners/drain.ts";
 import { planVmStep } from "../planners/lifecycle.ts";
@@ -19,15 +20,17 @@ import type { EventReply, PoolEvent } from "../pool/events.ts";
 import { heartbeatPeriodMs } from "../pool/limits.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { PoolView } from "../pool/view.ts";
-import type { Store } from "../storage/store.ts";
+import type { Store, StoreBatch } from "../storage/store.ts";
 import { ChangeLog } from "./change-log.ts";
 import type { EngineApi } from "./engine-api.ts";
 import { PoolTime } from "./pool-time.ts";
-import { decodePool, encodeBatch } from "./records.ts";
+import { decodePool, encodeBatch, encodeTimeAnchor } from "./records.ts";
 
 export interface EngineOptions {
   readonly store: Store;
   readonly clock: Clock;
+  /** The time since the machine's start. Absent: the pool's time begins at the machine's clock in each run. */
+  readonly boot?: BootClock;
   readonly log: Logger;
 }
 
@@ -39,6 +42,9 @@ const plannedPerBatchMax = 1_000;
 
 /** The shortest time between two ticks, in ms: what is due within it is done together. */
 const tickSpacingMs = 5;
+
+/** How far the machine's clock may be from the pool's time without a word, in ms: clocks are put right a little all the time. */
+const clockToleranceMs = 10_000;
 
 interface Waiter {
   readonly revision: number;
@@ -61,6 +67,7 @@ export class Engine implements EngineApi {
   /** In the order of their revisions. */
   private waiters: Waiter[] = [];
   private isFlushPlanned = false;
+  private isAnchored = false;
   private committing: Promise<void> | undefined;
   private state: "running" | "closing" | "closed" | "failed" = "running";
   private tick: { readonly atMs: number; readonly timer: Cancellable } | undefined;
@@ -69,8 +76,13 @@ export class Engine implements EngineApi {
   /** Loads the pool from the store. Rejects with a `StoreError`. */
   static async open(options: EngineOptions): Promise<Engine> {
     const contents = await options.store.load();
-    const { pool, newestMs } = decodePool(contents);
-    return new Engine(options, pool, new PoolTime(options.clock, newestMs));
+    const { pool, newestMs, timeAnchor: anchor } = decodePool(contents);
+    const time = new PoolTime(options.clock, { newestMs, anchor, boot: options.boot });
+    const aheadMs = Math.round(time.wallAheadMs());
+    if (Math.abs(aheadMs) > clockToleranceMs) {
+      options.log.warn({ ahead_ms: aheadMs }, "the machine's clock was set; the pool's time goes on as it was");
+    }
+    return new Engine(options, pool, time);
   }
 
   private constructor({ store, clock, log }: EngineOptions, pool: Pool, time: PoolTime) {
@@ -213,7 +225,8 @@ export class Engine implements EngineApi {
 
   private async commit(batch: DurableBatch): Promise<void> {
     try {
-      await this.store.commit(encodeBatch(batch.revision, batch.changes));
+      await this.store.commit(this.withTimeAnchor(encodeBatch(batch.revision, batch.changes)));
+      this.isAnchored = true;
     } catch (error) {
       this.committing = undefined;
       this.fail(error);
@@ -229,6 +242,14 @@ export class Engine implements EngineApi {
     }
     this.releaseWaiters(batch.revision);
     this.flush();
+  }
+
+  /** The first batch of a run also says what time it is, for the next run. */
+  private withTimeAnchor(batch: StoreBatch): StoreBatch {
+    const { anchor } = this.time;
+    return this.isAnchored || anchor === undefined
+      ? batch
+      : { ...batch, puts: [...batch.puts, encodeTimeAnchor(anchor)] };
   }
 
   private releaseWaiters(revision: number): void {

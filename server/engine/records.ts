@@ -13,6 +13,7 @@ import { parseRecordKey, recordKey } from "../storage/key-layout.ts";
 import { decodeRecord, defineRecordKind, encodeRecord } from "../storage/record-format.ts";
 import type { StoreBatch, StoreContents, StoreEntry } from "../storage/store.ts";
 import { hostMigrations } from "./migrations.ts";
+import type { TimeAnchor } from "./pool-time.ts";
 
 export const hostKind = defineRecordKind<HostRecord>("host", hostMigrations);
 export const vmKind = defineRecordKind<VmRecord>("vm", []);
@@ -23,6 +24,15 @@ const lifetimesKind = defineRecordKind<LifetimesRecord>("lifetimes", []);
 const projectKind = defineRecordKind<ProjectRecord>("project", []);
 const requestKind = defineRecordKind<RequestRecord>("request", []);
 const settingsKind = defineRecordKind<SettingsRecord>("settings", []);
+
+/** What the engine keeps beside the pool: at present only where its time goes on from. */
+const metaKind = defineRecordKind<TimeAnchor>("meta", []);
+const timeAnchorId = "time";
+
+/** The entry that keeps it. */
+export function encodeTimeAnchor(anchor: TimeAnchor): StoreEntry {
+  return { key: recordKey("meta", timeAnchorId), value: encodeRecord(metaKind, anchor) };
+}
 
 /** All of them, by name. */
 export const recordKinds = {
@@ -50,8 +60,16 @@ export function encodeBatch(revision: number, changes: readonly RecordChange[]):
   return { revision, puts, deletes };
 }
 
-/** The pool as it was stored, and the time of its newest change. Throws `StoreError` for records that cannot be read. */
-export function decodePool(contents: StoreContents): { readonly pool: Pool; readonly newestMs: number } {
+export interface StoredPool {
+  readonly pool: Pool;
+  /** The time of the newest change. */
+  readonly newestMs: number;
+  /** Where the pool's time goes on from, if the machine has not been started anew. */
+  readonly timeAnchor: TimeAnchor | undefined;
+}
+
+/** The pool as it was stored. Throws `StoreError` for records that cannot be read. */
+export function decodePool(contents: StoreContents): StoredPool {
   const records = contents.entries.map(decodeEntry);
   const pool = new Pool(contents.revision);
   let newestMs = 0;
@@ -88,7 +106,8 @@ export function decodePool(contents: StoreContents): { readonly pool: Pool; read
   // In the order of their keys, which is the order of time.
   for (const entry of records) if (entry.kind === "history") pool.history.restore(entry.id, entry.read);
   pool.forgetChanges();
-  return { pool, newestMs };
+  const timeAnchor = records.find((entry) => entry.kind === "meta")?.record;
+  return { pool, newestMs, timeAnchor };
 }
 
 function encodeAfter(change: RecordChange): string | undefined {
@@ -126,7 +145,7 @@ type StoredRecord =
   | { readonly kind: "history"; readonly id: string; readonly read: () => HistoryPage }
   | { readonly kind: "lifetimes"; readonly record: LifetimesRecord }
   | { readonly kind: "settings"; readonly record: SettingsRecord }
-  | { readonly kind: "meta"; readonly record: undefined };
+  | { readonly kind: "meta"; readonly record: TimeAnchor | undefined };
 
 function decodeEntry(entry: StoreEntry): StoredRecord {
   const { kind, id } = parseRecordKey(entry.key);
@@ -151,7 +170,7 @@ function decodeEntry(entry: StoreEntry): StoredRecord {
     case "settings":
       return { kind, record: decodeRecord(settingsKind, entry) };
     case "meta":
-      return { kind, record: undefined };
+      return { kind, record: id === timeAnchorId ? decodeRecord(metaKind, entry) : undefined };
     default:
       return assertNever(kind, "record kind");
   }

@@ -3,6 +3,19 @@ import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 
+/** The time since the machine's start, by which a later process of the same start can go on. */
+export interface BootClock {
+  /** Changes with every start of the machine; empty when it cannot be told. */
+  readonly bootId: string;
+  /** In ms since the machine's start; nobody can set it. */
+  uptimeMs(): number;
+}
+
+/** This machine's. */
+export async function readBootClock(): Promise<BootClock> {
+  return { bootId: await readBootId(), uptimeMs: readUptimeMs };
+}
+
 /** In the words of the link; the agent is built for no other machines. */
 export function readArchitecture(): "arm64" | "x86_64" {
   return process.arch === "arm64" ? "arm64" : "x86_64";
