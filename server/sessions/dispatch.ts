@@ -13,7 +13,7 @@ import type { DurableBatch, EngineApi } from "../engine/engine-api.ts";
 import type { HostRecord } from "../pool/host.ts";
 import type { PoolView } from "../pool/view.ts";
 import type { VmRecord } from "../pool/vm.ts";
-import { type WrittenCommand, writeCommand, writeRemoval } from "./command-messages.ts";
+import { type CommandMessage, type WrittenCommand, writeCommand, writeRemoval } from "./command-messages.ts";
 import { dispatchChunk } from "./limits.ts";
 import type { Session } from "./session.ts";
 
@@ -101,7 +101,8 @@ export class Dispatch {
         const { session, id } = order;
         if (session.commands.has(id)) return [];
         session.commands.set(id, "preparing");
-        return [{ ...order, written: order.write(view, engine.nowMs()) }];
+        const nowMs = engine.nowMs();
+        return [{ ...order, writtenAtMs: nowMs, written: order.write(view, nowMs) }];
       }),
     );
     written.then(
@@ -120,13 +121,13 @@ export class Dispatch {
     if (end < orders.length) setImmediate(() => this.sendFrom(orders, end));
   }
 
-  private sendOne({ session, id, fields, written }: WrittenOrder): void {
+  private sendOne({ session, id, fields, mayStand, written, writtenAtMs }: WrittenOrder): void {
     if (!session.isOpen || session.commands.get(id) !== "preparing") return;
     session.commands.set(id, "sent");
     const { log, engine } = this.options;
     const logged = { ...fields, session_id: session.id, command_id: id };
     if (written.kind === "message") {
-      session.sendCommand(written.message);
+      session.sendCommand(withAgedLease(written.message, engine.nowMs() - writtenAtMs));
       log.debug(logged, "command sent");
       return;
     }
@@ -137,7 +138,12 @@ export class Dispatch {
         type: "command-reported",
         hostId: required(session.identity, "host of a session").host,
         epoch: session.epoch,
-        report: { commandId: id, state: "FAILED", failure: written.failure },
+        report: {
+          commandId: id,
+          state: "FAILED",
+          failure: written.failure,
+          ...(mayStand ? { isVmUnknown: true } : {}),
+        },
       })
       .catch((error: unknown) => log.warn({ ...logged, err: error }, "command's end not taken"));
   }
@@ -154,10 +160,19 @@ interface Order {
   /** For the log. */
   readonly fields: object;
   readonly write: (view: PoolView, nowMs: number) => WrittenCommand;
+  /** Whether an earlier command may have left something of the VM on the host. */
+  readonly mayStand: boolean;
 }
 
 interface WrittenOrder extends Order {
   readonly written: WrittenCommand;
+  /** By the pool's time. */
+  readonly writtenAtMs: number;
+}
+
+/** What was left of the VM's lease when the command was written has become less while it became durable. */
+function withAgedLease(message: CommandMessage, ageMs: number): CommandMessage {
+  return message.leaseMs > 0 ? { ...message, leaseMs: Math.max(1, message.leaseMs - ageMs) } : message;
 }
 
 function vmOrder(session: Session, vm: VmRecord): Order | undefined {
@@ -168,6 +183,7 @@ function vmOrder(session: Session, vm: VmRecord): Order | undefined {
     id: command.id,
     fields: { host_id: vm.host, vm_id: vm.id, kind: command.kind },
     write: (view, nowMs) => writeCommand(view, { vm, command, nowMs }),
+    mayStand: vm.state !== "PLACED" || vm.sight !== undefined || vm.mayHaveRemains === true,
   };
 }
 
@@ -180,6 +196,7 @@ function removalOrders(session: Session, host: HostRecord | undefined): readonly
       id,
       fields: { host_id: host?.id, host_vm_name: orphan.name, kind: "remove" },
       write: (): WrittenCommand => ({ kind: "message", message: writeRemoval(id, orphan.id) }),
+      mayStand: true,
     };
   });
 }

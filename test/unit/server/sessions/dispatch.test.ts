@@ -185,6 +185,24 @@ describe("sessions: commands", () => {
     assert.ok(again.all("command").every(({ command }) => command.action?.$case !== "create"));
   });
 
+  it("keeps the host of a VM that can not be made again, and of which an earlier try has left something", async () => {
+    const catalog = asCatalogId("central");
+    await link.createCatalog("central");
+    await link.createTemplate("pulled", { kind: "catalog", catalog, catalogId: "ubuntu", version: "24.04" });
+    await link.createVm("build", "pulled");
+    const create = await agent.nextCommand();
+    agent.update(create.id, STATE_RUNNING);
+    await link.untilVm("build", "CREATING");
+    agent.close();
+    await until(async () => (await link.contact())?.isConnected === false, "the end of the session");
+    await link.engine.submit({ type: "template-delete", id: asTemplateId("pulled") });
+    await link.engine.submit({ type: "catalog-delete", id: catalog });
+    await link.agent().open();
+    const vm = await link.untilVm("build", "FAILED");
+    assert.equal(vm.failure?.reason, "SourceGone");
+    assert.equal(vm.host, "mac-1");
+  });
+
   it("has a copy made of the VM that it is a copy of", async () => {
     await link.createVm("original", "golden", { wanted: "stopped" });
     const create = await agent.nextCommand();

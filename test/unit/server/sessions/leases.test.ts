@@ -62,4 +62,15 @@ describe("sessions: leases", () => {
     const kinds = next.received.map(({ payload }) => payload?.$case);
     assert.ok(kinds.indexOf("leases") < kinds.indexOf("command"), "before anything else");
   });
+
+  it("tells with a command what is left of the lease when it is sent, however long the disk took", async () => {
+    link.holdDisk();
+    const created = link.engine.submit(vmCreate("slow", { leaseDurationMs }));
+    await settle();
+    link.clock.advance(7000);
+    link.releaseDisk();
+    await created;
+    const { leaseMs } = await agent.nextCommand();
+    assert.ok(leaseMs <= leaseDurationMs + leaseMarginMs - 7000, `${leaseMs} ms`);
+  });
 });
