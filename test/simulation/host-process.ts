@@ -19,6 +19,9 @@ import { ownParallels } from "./owned-parallels.ts";
 import type { Scheduler } from "./scheduler.ts";
 
 export interface HostProcessOptions {
+  /** Which Mac it is. */
+  readonly name: string;
+  /** The host id that its agent was given; a cloned Mac has that of another. */
   readonly id: string;
   readonly mac: MacOptions;
   readonly scheduler: Scheduler;
@@ -28,9 +31,12 @@ export interface HostProcessOptions {
   readonly log: Logger;
   readonly mutant: Mutant;
   readonly note: (text: string) => void;
+  readonly onAgentEnded: (mac: HostProcess) => void;
+  readonly onReboot: (mac: HostProcess, offMs: number) => void;
 }
 
 export class HostProcess {
+  readonly name: string;
   readonly id: string;
   readonly mac: SimulatedMac;
   readonly journalDisk: JournalDisk;
@@ -39,6 +45,12 @@ export class HostProcess {
   crashAtCall: "before" | "after" | undefined;
   /** When the agent was last started anew; nothing as long as its first run lasts. */
   agentRestartedMs: number | undefined;
+  /** When calls of the local API that hung went on; none has hung yet: at the beginning. */
+  hungUntilMs = 0;
+  /** Whether its wall clock was ever set. */
+  hasWallJumped = false;
+  /** When each VM has appeared, by name. */
+  readonly appearedMs = new Map<string, number>();
   readonly #options: HostProcessOptions;
   #running: { readonly agent: Agent; readonly parallels: ParallelsApi } | undefined;
   /** Of the agent's process, which begins before the agent does. */
@@ -46,11 +58,16 @@ export class HostProcess {
   #bootCount = 1;
   #bootedMs = 0;
   #isOff = false;
+  #isGone = false;
+  #troubleCount = 0;
+  #troubledMs = 0;
+  #endAgentTrouble: (() => void) | undefined;
 
   constructor(options: HostProcessOptions) {
     this.#options = options;
+    this.name = options.name;
     this.id = options.id;
-    this.journalDisk = new JournalDisk(options.random);
+    this.journalDisk = new JournalDisk(options.random, () => options.scheduler.nowMs);
     this.mac = new SimulatedMac(options.mac, new Life(options.scheduler, this.machine).clock);
   }
 
@@ -58,8 +75,30 @@ export class HostProcess {
     return this.#running !== undefined;
   }
 
+  /** Whether something keeps the agent, or Parallels Desktop, from doing what they should. */
+  get isTroubled(): boolean {
+    return this.#troubleCount > 0;
+  }
+
+  /** The last moment at which that was so. */
+  get troubledMs(): number {
+    return this.isTroubled ? this.#options.scheduler.nowMs : this.#troubledMs;
+  }
+
+  /** Something is in the way from now on, until what this returns is called. */
+  beginTrouble(): () => void {
+    this.#troubleCount += 1;
+    let isOver = false;
+    return () => {
+      if (isOver) return;
+      isOver = true;
+      this.#troubledMs = this.#options.scheduler.nowMs;
+      this.#troubleCount -= 1;
+    };
+  }
+
   startAgent(): void {
-    if (this.#life !== undefined || this.#isOff) return;
+    if (this.#life !== undefined || this.#isOff || this.#isGone) return;
     const life = new Life(this.#options.scheduler, this.machine);
     this.#life = life;
     if (this.agentRestartedMs !== undefined) this.agentRestartedMs = this.#options.scheduler.nowMs;
@@ -80,29 +119,31 @@ export class HostProcess {
       clock: life.clock,
       ids,
       random: () => random.fraction(),
-      bootId: `${this.id}-boot-${this.#bootCount}`,
-      transport: mutant.transport(network.transport(this.id, life)),
+      bootId: `${this.name}-boot-${this.#bootCount}`,
+      transport: mutant.transport(network.transport(this.name, life)),
       probeTcp: async () => undefined,
       journal,
       uptimeMs: () => scheduler.nowMs - this.#bootedMs,
     });
     this.#running = { agent, parallels: owned };
+    this.#endAgentTrouble?.();
+    this.#endAgentTrouble = undefined;
     void agent.closed.then(() => {
       if (life.isOver) return;
-      note(`${this.id}: the agent ended`);
+      note(`${this.name}: the agent ended`);
       this.#leave(life);
     });
-    note(`${this.id}: agent started`);
+    note(`${this.name}: agent started`);
   }
 
   /** `kill -9`: what Parallels Desktop was asked to do goes on without it. */
   crashAgent(): void {
     const life = this.#life;
     if (life === undefined) return;
-    this.#options.note(`${this.id}: agent crashed`);
+    this.#options.note(`${this.name}: agent crashed`);
     life.end();
     this.#leave(life);
-    this.#options.network.cut(this.id);
+    this.#options.network.cut(this.name);
   }
 
   /** An upgrade: it says goodbye. */
@@ -114,13 +155,15 @@ export class HostProcess {
   reboot(): void {
     const { note, random, scheduler } = this.#options;
     if (this.#isOff) return;
-    note(`${this.id}: the Mac reboots`);
+    note(`${this.name}: the Mac reboots`);
     this.#isOff = true;
     this.crashAgent();
     this.mac.takeServiceDown();
     for (const vm of this.mac.vms) if (vm.isPoweredOn) this.mac.person.stopVm(vm.id);
     this.#bootCount += 1;
-    scheduler.after(random.between(20_000, 120_000), () => {
+    const offMs = random.between(20_000, 120_000);
+    scheduler.after(offMs, () => {
+      this.#options.onReboot(this, offMs);
       this.#bootedMs = scheduler.nowMs;
       this.mac.restartService();
       this.mac.bringServiceUp();
@@ -129,8 +172,16 @@ export class HostProcess {
     });
   }
 
+  /** The Mac is taken away for good. */
+  unplug(): void {
+    this.#isGone = true;
+    this.crashAgent();
+  }
+
   #leave(life: Life): void {
     if (this.#life !== life) return;
+    this.#endAgentTrouble ??= this.beginTrouble();
+    this.#options.onAgentEnded(this);
     const running = this.#running;
     this.#life = undefined;
     this.#running = undefined;

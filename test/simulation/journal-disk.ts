@@ -7,14 +7,34 @@ import { sleep } from "../../shared/clock.ts";
 import type { Random } from "../../simulator/random.ts";
 import type { Life } from "./life.ts";
 
-export class JournalDisk {
-  /** Writes fail as long as this is so. */
-  isFull = false;
-  readonly #random: Random;
-  #bytes: Uint8Array | undefined;
+/** Within this an agent writes what it could not, once there is room, in ms. */
+const writtenAgainMs = 6_000;
 
-  constructor(random: Random) {
+export class JournalDisk {
+  readonly #random: Random;
+  readonly #nowMs: () => number;
+  #bytes: Uint8Array | undefined;
+  #isFull = false;
+  #fullUntilMs = 0;
+
+  constructor(random: Random, nowMs: () => number) {
     this.#random = random;
+    this.#nowMs = nowMs;
+  }
+
+  /** Writes fail as long as this is so. */
+  get isFull(): boolean {
+    return this.#isFull;
+  }
+
+  set isFull(isFull: boolean) {
+    if (this.#isFull && !isFull) this.#fullUntilMs = this.#nowMs();
+    this.#isFull = isFull;
+  }
+
+  /** The last moment at which it was full, or soon after that: then the agent tries again. */
+  get fullUntilMs(): number {
+    return this.#isFull ? this.#nowMs() : this.#fullUntilMs + writtenAgainMs;
   }
 
   /** The disk as one run of the agent reaches it. */

@@ -8,6 +8,9 @@ import type { Scheduler } from "./scheduler.ts";
 /** When every simulation begins, by the machines' clocks. */
 const startWallMs = Date.UTC(2026, 0, 1);
 
+/** No timer of Node's is shorter. */
+const timerMinMs = 1;
+
 /** A machine's clock that people may set. */
 export interface Machine {
   wallOffsetMs: number;
@@ -23,7 +26,7 @@ export class Life {
     this.clock = {
       monotonicMs: () => scheduler.nowMs - bornMs,
       wallMs: () => startWallMs + scheduler.nowMs + machine.wallOffsetMs,
-      after: (delayMs, action) => scheduler.after(delayMs, () => this.do(action)),
+      after: (delayMs, action) => scheduler.after(Math.max(timerMinMs, delayMs), () => this.do(action)),
     };
   }
 

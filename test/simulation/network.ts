@@ -22,6 +22,8 @@ export interface LinkState {
   isDownStalled: boolean;
   /** The longest time that a message takes. */
   delayMaxMs: number;
+  /** The last moment at which something was wrong, or a stream began. */
+  troubledMs: number;
 }
 
 /** Who takes the streams; nobody while the server is down. */
@@ -36,8 +38,14 @@ export interface NetworkOptions {
   readonly note: (text: string) => void;
   /** What an agent says of its commands, when it says it. */
   readonly onUpdate: (host: string, update: CommandUpdate) => void;
+  /** What the server says to an agent, when it says it. */
+  readonly onSent: (payload: ConnectResponse["payload"]) => void;
+  /** The same, when the agent hears it, which was sent at `sentMs`. */
+  readonly onTold: (host: string, sentMs: number, payload: ConnectResponse["payload"]) => void;
 }
 
+/** The longest time that a message takes if nothing is wrong. */
+const healthyDelayMs = 5;
 /** After so long without an answer to a ping each side gives the stream up. */
 const keepaliveMs = 15_000;
 /** Commands of earlier streams that a confused network may deliver again. */
@@ -57,7 +65,7 @@ export class Network {
   link(host: string): LinkState {
     let link = this.#links.get(host);
     if (link === undefined) {
-      link = { isUpStalled: false, isDownStalled: false, delayMaxMs: 5 };
+      link = { isUpStalled: false, isDownStalled: false, delayMaxMs: healthyDelayMs, troubledMs: 0 };
       this.#links.set(host, link);
     }
     return link;
@@ -69,6 +77,7 @@ export class Network {
       open: (_address, events) => {
         const stream = new Stream(this, { host, life, events, ...this.#options });
         this.#streamsOf(host).add(stream);
+        this.noteTrouble(host);
         return stream;
       },
     };
@@ -76,6 +85,7 @@ export class Network {
 
   /** Breaks every stream of the host: both sides hear of it, each in its time. */
   cut(host: string): void {
+    this.noteTrouble(host);
     for (const stream of this.#streamsOf(host)) stream.breakOff();
   }
 
@@ -84,8 +94,20 @@ export class Network {
     for (const host of this.#streams.keys()) this.cut(host);
   }
 
+  /** Something is wrong with the link, or was until now. */
+  noteTrouble(host: string): void {
+    this.link(host).troubledMs = this.#options.scheduler.nowMs;
+  }
+
+  /** When something was last wrong with the link. */
+  troubledMs(host: string): number {
+    const { delayMaxMs, isDownStalled, isUpStalled, troubledMs } = this.link(host);
+    return isDownStalled || isUpStalled || delayMaxMs > healthyDelayMs ? this.#options.scheduler.nowMs : troubledMs;
+  }
+
   heal(host: string): void {
-    Object.assign(this.link(host), { isUpStalled: false, isDownStalled: false, delayMaxMs: 5 });
+    Object.assign(this.link(host), { isUpStalled: false, isDownStalled: false, delayMaxMs: healthyDelayMs });
+    this.noteTrouble(host);
     this.pump(host);
   }
 
@@ -181,14 +203,17 @@ class Stream implements LinkStream {
   writeDown(message: ConnectResponse): void {
     this.#acknowledged = message.acknowledged;
     if (message.payload?.$case === "command") this.#network.remember(this.#options.host, this, message.payload.command);
-    this.#sendDown(message);
+    this.#options.onSent(message.payload);
+    const sentMs = this.#options.scheduler.nowMs;
+    this.#sendDown(message, () => this.#options.onTold(this.#options.host, sentMs, message.payload));
   }
 
-  #sendDown(message: ConnectResponse): void {
+  #sendDown(message: ConnectResponse, onTold: () => void = () => undefined): void {
     const bytes = ConnectResponse.encode(message).finish();
     this.#down.carry(() => {
-      if (!this.#isAgentDone)
-        this.#options.life.do(() => this.#options.events.onMessage(ConnectResponse.decode(bytes)));
+      if (this.#isAgentDone || this.#options.life.isOver) return;
+      onTold();
+      this.#options.life.do(() => this.#options.events.onMessage(ConnectResponse.decode(bytes)));
     });
   }
 

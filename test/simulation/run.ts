@@ -24,7 +24,7 @@ export interface RunResult {
   readonly settleStepCount: number;
   readonly simulatedMs: number;
   readonly faultCounts: ReadonlyMap<FaultKind, number>;
-  readonly callCount: number;
+  readonly callCounts: ReadonlyMap<string, number>;
   readonly lostAnswerCount: number;
   readonly digest: string;
   readonly broken: (BrokenRule & { readonly step: number; readonly lastLines: readonly string[] }) | undefined;
@@ -33,6 +33,10 @@ export interface RunResult {
 /** How long everything may take to settle, in simulated ms: the longest bound of the pool is the making of a VM in silence. */
 const settleLimitMs = 90 * 60_000;
 const settleLookMs = 20_000;
+/** The longest outages and the longest settling together are far below that. */
+const extraStepsMax = 500_000;
+/** The pace while something takes long: enough happens meanwhile. */
+const holdingPace = 20;
 
 export async function runSeed(options: RunOptions): Promise<RunResult> {
   let onThrown: (error: unknown) => void = () => undefined;
@@ -64,10 +68,12 @@ async function runWorld(
   onThrown(scheduler.onThrown);
   const clients = new Clients(world);
   const faults = new Faults(world);
-  const random = world.random("pace");
+  world.onCloneRemoved = (host) => clients.removeHost(host);
+  const random = world.random("times");
   let isTrouble = true;
   const again = (act: () => void, meanMs: number): void => {
-    scheduler.after(random.between(0, 2 * meanMs), () => {
+    const slowness = world.isHolding ? Math.max(world.pace, holdingPace) : world.pace;
+    scheduler.after(random.between(0, 2 * meanMs * slowness), () => {
       if (!isTrouble) return;
       act();
       again(act, meanMs);
@@ -78,6 +84,8 @@ async function runWorld(
     while (rules.broken === undefined && !isDone()) {
       if (!(await scheduler.step())) break;
       stepCount += 1;
+      if (stepCount > options.stepCount + extraStepsMax)
+        rules.breakRule("a run comes to its end", "it went in circles");
       rules.check();
     }
   };
@@ -102,7 +110,7 @@ async function runWorld(
   await world.open();
   again(() => clients.act(), 2_000);
   again(() => faults.strike(), 5_000);
-  await stepUntil(() => stepCount >= options.stepCount);
+  await stepUntil(() => stepCount >= options.stepCount && !world.isHolding);
   isTrouble = false;
   const troubleSteps = stepCount;
   if (rules.broken === undefined) {
@@ -126,7 +134,7 @@ async function runWorld(
     settleStepCount: stepCount - troubleSteps,
     simulatedMs: scheduler.nowMs,
     faultCounts: faults.counts,
-    callCount: clients.callCount,
+    callCounts: clients.callCounts,
     lostAnswerCount: clients.lostCount,
     digest: history.digest,
     broken: broken === undefined ? undefined : { ...broken, step: stepCount, lastLines: history.lines() },

@@ -35,6 +35,9 @@ export interface ServerProcessOptions {
 /** What is to go wrong with the next commit. */
 export type DiskFault = "crash before durable" | "crash after durable" | "error before durable" | "error after durable";
 
+/** Within this something is committed, in ms: agents come back. */
+const steadyMs = 10_000;
+
 interface Running {
   readonly life: Life;
   readonly engine: EngineApi;
@@ -49,10 +52,19 @@ export class ServerProcess {
   /** The longest time that a commit takes, in ms. */
   commitMaxMs = 2;
   readonly #options: ServerProcessOptions;
+  #bootCount = 1;
+  #bootedMs = 0;
+  #isJustBooted = false;
+  #startedMs = 0;
   #running: Running | undefined;
 
   constructor(options: ServerProcessOptions) {
     this.#options = options;
+  }
+
+  /** Whether it has been up for long enough to have said what time it is, for its next run. */
+  get isSteady(): boolean {
+    return this.#running !== undefined && this.#options.scheduler.nowMs - this.#startedMs > steadyMs;
   }
 
   get isUp(): boolean {
@@ -76,10 +88,13 @@ export class ServerProcess {
 
   async start(): Promise<void> {
     const { scheduler, network, ids, log, mutant, note, onBatch, onMistake, onStarted } = this.#options;
+    if (this.#isJustBooted) this.machine.wallOffsetMs = 0;
+    this.#isJustBooted = false;
     const life = new Life(scheduler, this.machine);
     const store = mutant.store(this.#openDisk(life), { life, disk: this.disk });
     const { clock } = life;
-    const opened = await Engine.open({ store, clock, log });
+    const boot = { bootId: `server-boot-${this.#bootCount}`, uptimeMs: () => scheduler.nowMs - this.#bootedMs };
+    const opened = await Engine.open({ store, clock, boot, log });
     opened.ended.catch((error: unknown) => {
       if (life.isOver) return;
       if (!(error instanceof StoreError)) onMistake(error);
@@ -101,21 +116,31 @@ export class ServerProcess {
       life,
       accept: (call) => sessions.service.implementation.connect(call.asAgentCall()),
     };
+    this.#startedMs = scheduler.nowMs;
     onStarted(this.disk.contents().revision, engine);
     note(`server started at revision ${view.revision}`);
   }
 
   /** `kill -9`, or the machine lost its power: nothing is said to anybody. */
-  crash(): void {
+  crash(forMs?: number): void {
     if (this.#running === undefined) return;
     this.#running.life.end();
     this.#running = undefined;
     const { network, note, random, scheduler } = this.#options;
     network.listener = undefined;
     network.cutAll();
-    const downMs = random.chance(0.1) ? random.between(30_000, 300_000) : random.between(10, 5_000);
+    const usualMs = random.chance(0.1) ? random.between(30_000, 300_000) : random.between(10, 5_000);
+    const downMs = forMs ?? usualMs;
     note(`server crashed for ${Math.round(downMs)} ms`);
     scheduler.after(downMs, () => void this.start());
+  }
+
+  /** The machine starts anew, and comes back with its clock set right. */
+  reboot(): void {
+    this.crash();
+    this.#isJustBooted = true;
+    this.#bootCount += 1;
+    this.#bootedMs = this.#options.scheduler.nowMs;
   }
 
   #openDisk(life: Life): Store {

@@ -1,8 +1,9 @@
 /** What must be so some time after the last fault: everything is at rest, where it belongs, and nothing is left over. */
 import type { VmRecord, VmState } from "../../server/pool/vm.ts";
-import { hostVmName, parseHostVmName } from "../../shared/ids.ts";
+import { parseHostVmName } from "../../shared/ids.ts";
 import type { VmState as MacState } from "../../simulator/vm.ts";
-import { ledgerDifference } from "./rules.ts";
+import { ledgerDifference } from "./ledger-check.ts";
+import { nameOnHost } from "./name-on-host.ts";
 import type { World } from "./world.ts";
 
 /** What a VM that rests in this state is on its Mac. */
@@ -47,7 +48,8 @@ function findUnsettledVm(world: World, vm: VmRecord): string | undefined {
   if (vm.state === "PENDING") {
     const hasRoom = [...(view?.hosts.values() ?? [])].some((host) => {
       const ledger = view?.ledger(host.id);
-      if (ledger === undefined) return false;
+      const { source } = vm.image;
+      if (ledger === undefined || (source.kind === "clone" && source.host !== host.id)) return false;
       return (
         ledger.cpuTaken + vm.resources.cpuCount <= ledger.cpuCapacity &&
         ledger.memoryTakenMib + vm.resources.memoryMib <= ledger.memoryCapacityMib &&
@@ -59,7 +61,7 @@ function findUnsettledVm(world: World, vm: VmRecord): string | undefined {
   if (vm.state !== wantedStates[vm.spec.wanted] || vm.command !== undefined) {
     return `${vm.id} is ${vm.state}, wanted ${vm.spec.wanted}, with ${vm.command?.kind ?? "no command"}`;
   }
-  const name = hostVmName(vm.uid, vm.attempt);
+  const name = nameOnHost(vm);
   const onMac = world.hosts.find(({ id }) => id === vm.host)?.mac.vms.find((one) => one.name === name);
   const expected = restingStates[vm.state];
   return onMac?.state === expected
@@ -69,7 +71,7 @@ function findUnsettledVm(world: World, vm: VmRecord): string | undefined {
 
 function findLeftOver(world: World): string | undefined {
   const { view } = world.server;
-  const owned = new Set([...(view?.vms.values() ?? [])].map((vm) => `${vm.host}/${hostVmName(vm.uid, vm.attempt)}`));
+  const owned = new Set([...(view?.vms.values() ?? [])].map((vm) => `${vm.host}/${nameOnHost(vm)}`));
   for (const { id, mac } of world.hosts) {
     for (const vm of mac.vms) {
       if (parseHostVmName(vm.name) === undefined || owned.has(`${id}/${vm.name}`)) continue;

@@ -10,7 +10,7 @@ export class Totals {
   #stepCount = 0;
   #settleStepCount = 0;
   #simulatedMs = 0;
-  #callCount = 0;
+  readonly #calls = new Map<string, number>();
   #lostAnswerCount = 0;
   readonly #faults = new Map<string, number>();
   readonly #rules = new Map<string, number[]>();
@@ -21,9 +21,9 @@ export class Totals {
     this.#stepCount += result.stepCount;
     this.#settleStepCount += result.settleStepCount;
     this.#simulatedMs += result.simulatedMs;
-    this.#callCount += result.callCount;
+    addCounts(this.#calls, result.callCounts);
     this.#lostAnswerCount += result.lostAnswerCount;
-    for (const [kind, count] of result.faultCounts) this.#faults.set(kind, (this.#faults.get(kind) ?? 0) + count);
+    addCounts(this.#faults, result.faultCounts);
     if (result.broken === undefined) return;
     this.brokenCount += 1;
     const { rule } = result.broken;
@@ -33,16 +33,27 @@ export class Totals {
   line(): string {
     const tookS = (performance.now() - this.#startedMs) / 1000;
     const steps = this.#stepCount + this.#settleStepCount;
-    const faults = [...this.#faults].map(([kind, count]) => `${kind} ${count}`).join(", ");
     const rules = [...this.#rules].map(
       ([rule, seeds]) => `${rule} (${seeds.length}: seeds ${seeds.slice(0, namedMax).join(" ")})`,
     );
     return [
       `seeds ${this.#seedCount}, steps ${this.#stepCount} and ${this.#settleStepCount} to settle`,
       `${Math.round(steps / tookS)} steps/s, ${(this.#simulatedMs / 3_600_000).toFixed(1)} simulated h in ${tookS.toFixed(1)} s`,
-      `calls ${this.#callCount}, answers lost ${this.#lostAnswerCount}`,
-      `faults: ${faults}`,
+      `calls: ${listCounts(this.#calls)}, answers lost ${this.#lostAnswerCount}`,
+      `faults: ${listCounts(this.#faults)}`,
       `broken rules: ${this.brokenCount}${rules.length === 0 ? "" : `: ${rules.join("; ")}`}`,
     ].join(" | ");
   }
+}
+
+function addCounts(sums: Map<string, number>, counts: ReadonlyMap<string, number>): void {
+  for (const [kind, count] of counts) sums.set(kind, (sums.get(kind) ?? 0) + count);
+}
+
+/** The most frequent first. */
+function listCounts(counts: ReadonlyMap<string, number>): string {
+  return [...counts]
+    .sort(([, a], [, b]) => b - a)
+    .map(([kind, count]) => `${kind} ${count}`)
+    .join(", ");
 }

@@ -8,6 +8,7 @@ import type { History } from "./history.ts";
 import { HostProcess } from "./host-process.ts";
 import type { Mutant } from "./mutant.ts";
 import { Network } from "./network.ts";
+import { pick } from "./pick.ts";
 import { Rules } from "./rules.ts";
 import { Scheduler } from "./scheduler.ts";
 import { ServerProcess } from "./server-process.ts";
@@ -19,6 +20,12 @@ export interface WorldOptions {
   readonly log: Logger;
   readonly history: History;
 }
+
+const hostCount = 3;
+/** How long an operator waits for the effect of what was asked for, in ms: longer than all tries of a call. */
+const operatorPauseMs = 120_000;
+/** How often something that takes long may happen in a run. */
+const holdsMax = 2;
 
 /** The templates of every run: a clone of a Linux VM, one of a macOS VM, and one that is pulled. */
 export const templateNames = ["linux", "macos", "pulled"] as const;
@@ -34,28 +41,48 @@ const delays: Partial<Delays> = {
   unknownVm: [200, 3_000],
 };
 
+/**
+ * How slowly things happen, compared with a second or so between two calls: in some runs leases, lifetimes and long outages
+ * have their time.
+ */
+const paces = [1, 1, 1, 4, 12] as const;
+
 export class World {
   readonly seed: number;
+  readonly pace: number;
   readonly scheduler = new Scheduler();
   readonly history: History;
   readonly network: Network;
   readonly server: ServerProcess;
+  /** The Macs of the pool. */
   readonly hosts: readonly HostProcess[];
+  /** Told of a cloned Mac that had taken the host's place when it was taken away. */
+  onCloneRemoved: (host: string) => void = () => undefined;
   readonly rules: Rules;
   readonly ids: IdSource;
+  readonly #options: WorldOptions;
+  #clone: HostProcess | undefined;
+  #cloneCount = 0;
+  #holdsUntilMs = 0;
+  #holdCount = 0;
 
-  constructor({ seed, mutant, log, history }: WorldOptions) {
+  constructor(options: WorldOptions) {
+    const { seed, mutant, log, history } = options;
+    this.#options = options;
     this.seed = seed;
     this.history = history;
+    this.pace = pick(this.random("pace"), paces) ?? 1;
     const { scheduler } = this;
     const note = (text: string): void => history.note(scheduler.nowMs, text);
     this.ids = idsFrom(this.random("ids"));
     this.rules = new Rules({
       note,
-      macs: () => this.hosts,
+      macs: () => this.macs,
       view: () => this.server.view,
       nowMs: () => this.scheduler.nowMs,
       poolNowMs: () => this.server.engine?.nowMs() ?? 0,
+      after: (delayMs, action) => void scheduler.after(delayMs, action),
+      linkTroubledMs: (mac) => this.network.troubledMs(mac),
     });
     const { ids, rules } = this;
     this.network = new Network({
@@ -63,6 +90,11 @@ export class World {
       random: this.random("network"),
       note,
       onUpdate: (host, update) => rules.onCommandUpdate(host, update),
+      onSent: (payload) => rules.leases.onSent(payload),
+      onTold: (name, sentMs, payload) => {
+        const mac = this.macs.find((one) => one.name === name);
+        if (mac !== undefined) rules.leases.onTold(mac, sentMs, payload);
+      },
     });
     const { network } = this;
     const watcher = new Watcher(this);
@@ -81,35 +113,84 @@ export class World {
       onBatch: (batch) => rules.onBatch(batch),
       onMistake: (error) => rules.breakRule("the engine makes no mistakes", String(error)),
     });
-    const hostCount = 3;
-    this.hosts = Array.from({ length: hostCount }, (_, index) => {
-      const id = `host-${index + 1}`;
-      return new HostProcess({
-        id,
-        mac: {
-          index,
-          seed: deriveSeed(seed, 100 + index),
-          cpuCount: 12,
-          memoryMib: 49_152,
-          // The Mac itself would refuse a third macOS guest: here the pool has to know by itself.
-          macosGuestMax: 99,
-          delays,
-          catalog: [{ catalogId: "PULLED", version: "v1", architecture: "arm64", os: "ubuntu", sizeMib: 10_240 }],
-          vms: [
-            { name: "golden-linux", os: "ubuntu", cpuCount: 2, memoryMib: 4096, diskMib: 20_000 },
-            { name: "golden-apple", os: "macosx", cpuCount: 2, memoryMib: 4096, diskMib: 40_000 },
-          ],
-        },
-        scheduler,
-        network,
-        random: this.random(id),
-        ids,
-        log,
-        mutant,
-        note,
-      });
+    this.hosts = Array.from({ length: hostCount }, (_, index) => this.#makeMac(`host-${index + 1}`, index));
+  }
+
+  /** Every Mac that is there, with one that was cloned. */
+  get macs(): readonly HostProcess[] {
+    return this.#clone === undefined ? this.hosts : [...this.hosts, this.#clone];
+  }
+
+  /** Whether something that takes long is under way: the run goes on until it is over, slowly. */
+  get isHolding(): boolean {
+    return this.scheduler.nowMs < this.#holdsUntilMs;
+  }
+
+  /** Makes room for something that takes so long; false if there is none, since a run has to end. */
+  holdOn(spanMs: number): boolean {
+    if (this.isHolding || this.#holdCount === holdsMax) return false;
+    this.#holdCount += 1;
+    this.#holdsUntilMs = this.scheduler.nowMs + spanMs;
+    return true;
+  }
+
+  /** Another Mac with the host's id comes, and is taken away again after a while. False: there is one already. */
+  cloneMac(host: HostProcess, spanMs: number): boolean {
+    if (this.#clone !== undefined) return false;
+    this.#cloneCount += 1;
+    const clone = this.#makeMac(`${host.id}-clone-${this.#cloneCount}`, hostCount + this.#cloneCount, host.id);
+    this.#clone = clone;
+    clone.startAgent();
+    this.scheduler.after(spanMs, () => {
+      clone.unplug();
+      this.#clone = undefined;
+      this.history.note(this.scheduler.nowMs, `${clone.name} is taken away`);
+      this.#giveUpClone(clone);
     });
-    for (const host of this.hosts) host.mac.events.subscribe((event) => rules.onMacEvent(host, event));
+    return true;
+  }
+
+  /** An operator gives up what a cloned Mac had, as soon as there is a server to be told. */
+  #giveUpClone(clone: HostProcess): void {
+    const { view } = this.server;
+    const record = [...(view?.hosts.values() ?? [])].find(({ id }) => id === clone.id);
+    const hasItsPlace = record?.facts?.hardwareId === hardwareIdOf(clone);
+    if (hasItsPlace) this.onCloneRemoved(clone.id);
+    if (hasItsPlace || view === undefined) this.scheduler.after(operatorPauseMs, () => this.#giveUpClone(clone));
+  }
+
+  #makeMac(name: string, index: number, id: string = name): HostProcess {
+    const { scheduler, network, ids, rules } = this;
+    const { log, mutant, history, seed } = this.#options;
+    const host = new HostProcess({
+      name,
+      id,
+      mac: {
+        index,
+        seed: deriveSeed(seed, 100 + index),
+        cpuCount: 12,
+        memoryMib: 49_152,
+        // The Mac itself would refuse a third macOS guest: here the pool has to know by itself.
+        macosGuestMax: 99,
+        delays,
+        catalog: [{ catalogId: "PULLED", version: "v1", architecture: "arm64", os: "ubuntu", sizeMib: 10_240 }],
+        vms: [
+          { name: "golden-linux", os: "ubuntu", cpuCount: 2, memoryMib: 4096, diskMib: 20_000 },
+          { name: "golden-apple", os: "macosx", cpuCount: 2, memoryMib: 4096, diskMib: 40_000 },
+        ],
+      },
+      scheduler,
+      network,
+      random: this.random(name),
+      ids,
+      log,
+      mutant,
+      note: (text) => history.note(scheduler.nowMs, text),
+      onAgentEnded: (mac) => rules.leases.onAgentEnded(mac),
+      onReboot: (mac, offMs) => rules.leases.onReboot(mac, offMs),
+    });
+    host.mac.events.subscribe((event) => rules.onMacEvent(host, event));
+    return host;
   }
 
   /** A source of chance for one part of the run, so that one part's draws do not shift another's. */
@@ -137,6 +218,10 @@ export class World {
     for (const event of events) void engine.submit({ ...event, id: asTemplateId(event.id) });
     for (const host of this.hosts) host.startAgent();
   }
+}
+
+function hardwareIdOf({ mac }: HostProcess): string {
+  return `simulated-${mac.facts.index}`;
 }
 
 function idsFrom(random: Random): IdSource {
