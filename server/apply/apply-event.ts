@@ -21,6 +21,7 @@ import { applyCommandReported } from "./command.ts";
 import { applyHostProbed, applyVmCommanded, applyVmPlaced } from "./decision.ts";
 import { applyHostConnected, applyHostDisconnected, applyHostHeard, applyHostInventoried } from "./host-report.ts";
 import { applyOrphanRemove } from "./orphans.ts";
+import { applyVmReserved } from "./reservation.ts";
 import { applySettingsUpdate } from "./settings.ts";
 import { applyTick } from "./tick.ts";
 
@@ -80,6 +81,8 @@ function apply(pool: Pool, event: PoolEvent, timeMs: number): EventReplies[PoolE
       return applyHostDisconnected(pool, event);
     case "vm-placed":
       return applyVmPlaced(pool, event, timeMs);
+    case "vm-reserved":
+      return applyVmReserved(pool, event, timeMs);
     case "vm-commanded":
       return applyVmCommanded(pool, event, timeMs);
     case "orphan-remove":

@@ -95,6 +95,8 @@ export function applyVmUpdate(pool: Pool, event: VmUpdate, timeMs: number): VmRe
     generation: vm.generation + 1,
     image,
     resources: resolveResources(spec, image),
+    // Room is kept for what it was.
+    reservation: undefined,
     deadlineMs: stateDeadlineMs({ ...vm, spec }, "PENDING", vm.stateSinceMs),
   });
 }

@@ -26,6 +26,7 @@ export function applyVmPlaced(pool: Pool, event: VmPlaced, timeMs: number): bool
       host: event.host,
       attempt: vm.attempt + 1,
       sight: undefined,
+      reservation: undefined,
       leaseEndMs: leaseEndFrom(vm.spec.leaseDurationMs, timeMs),
       ...commandFields(vm, "create", false),
     },

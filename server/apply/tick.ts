@@ -8,7 +8,7 @@ import { nextRemovalMs } from "../pool/orphan.ts";
 import type { Pool } from "../pool/pool.ts";
 import { nextTemplateTroubleMs, nextTroubleMs } from "../pool/trouble.ts";
 import type { VmRecord } from "../pool/vm.ts";
-import { stateEndMs, vmDueMs } from "../pool/vm-due.ts";
+import { reservationEndMs, stateEndMs, vmDueMs } from "../pool/vm-due.ts";
 import { blame, settleHost, settleTemplate } from "./blame.ts";
 import { changeVm, failVm, moveVm } from "./change-vm.ts";
 import { expireVm } from "./expiry.ts";
@@ -17,6 +17,9 @@ import { partFromLostHost, retryElsewhere } from "./letting-go.ts";
 /** How much is done in one batch at most, so that a pool that was asleep does not stall everyone when it wakes. */
 export const dueMax = 2_000;
 
+/** How soon after one look at what has been passed over for long the next may follow. */
+const queueSpacingMs = 1_000;
+
 export function applyTick(pool: Pool, timeMs: number): undefined {
   for (let count = 0; count < dueMax; count += 1) {
     const key = pool.deadlines.take(timeMs);
@@ -24,6 +27,8 @@ export function applyTick(pool: Pool, timeMs: number): undefined {
     if (key === "requests") forgetRequests(pool, timeMs);
     else if (key === "history")
       pool.dropOldHistory({ entriesMax: historyEntriesMax, fromMs: timeMs - historyRetentionMs });
+    // The planner looks at what is due; the rest a moment later.
+    else if (key === "queue") pool.scheduleQueue(timeMs + queueSpacingMs);
     else if (key.startsWith("vm/")) vmDue(pool, asVmId(key.slice(3)), timeMs);
     else if (key.startsWith("template/")) templateDue(pool, asTemplateId(key.slice(9)), timeMs);
     else if (key.startsWith("host/")) hostDue(pool, asHostId(key.slice(5)), timeMs);
@@ -42,7 +47,9 @@ function vmDue(pool: Pool, id: VmId, timeMs: number): void {
     if (postponedToMs === undefined) deadlinePassed(pool, vm, timeMs);
     else pool.deadlines.schedule(`vm/${id}`, postponedToMs);
   } else if (vm.retryAtMs !== undefined && vm.retryAtMs <= timeMs) changeVm(pool, vm, timeMs, { retryAtMs: undefined });
-  else {
+  else if ((reservationEndMs(vm, pool.settings) ?? Number.POSITIVE_INFINITY) <= timeMs) {
+    changeVm(pool, vm, timeMs, { reservation: undefined });
+  } else {
     const dueMs = vmDueMs(vm, pool.settings);
     if (dueMs !== undefined) pool.deadlines.schedule(`vm/${id}`, dueMs);
   }

@@ -288,8 +288,8 @@ export class Engine implements EngineApi {
       if (budget === 0) return this.planRest();
       budget -= 1;
       // What was chosen a moment ago still holds: nothing happened in between.
-      const isPlaced = applyEvent(this.pool, placement, nowMs);
-      assert(isPlaced, `the placement of ${placement.id} on ${placement.host} did not hold`);
+      const holds = applyEvent(this.pool, placement, nowMs);
+      assert(holds, `${placement.type} of ${placement.id} on ${placement.host} did not hold`);
     }
   }
 

@@ -2,6 +2,7 @@
 import type { HostId } from "../../shared/ids.ts";
 import type { HostRecord } from "../pool/host.ts";
 import { resolveResources } from "../pool/image.ts";
+import { reservationOf } from "../pool/reservation.ts";
 import { type Shape, shapeOf } from "../pool/shape.ts";
 import type { PoolView } from "../pool/view.ts";
 import type { VmImage, VmRecord, VmSpec } from "../pool/vm.ts";
@@ -104,7 +105,9 @@ function reasonToWait(
   const isAnyFree = obstacles.counts.hosts < view.hosts.size;
   // Between two decisions: it, or one that goes before it, is about to be placed.
   if (isAnyFree && obstacles.quota === undefined) return "a host has room, and is about to be chosen";
-  return describeObstacles(view, obstacles);
+  const kept = reservationOf(vm);
+  const words = describeObstacles(view, obstacles);
+  return kept === undefined ? words : `${words}; room is building up for it on hosts/${kept.host}`;
 }
 
 /** What is in a VM's way. */

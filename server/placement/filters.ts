@@ -141,6 +141,12 @@ export const filters = [
     explain: ({ ledger }) => `is making ${ledger.creating} VMs, as many as it may at once`,
     summary: ["is making as many VMs as it may at once", "are making as many VMs as they may at once"],
   },
+  {
+    name: "reserved_for",
+    refuses: ({ ledger }, shape) => ledger.reservation !== undefined && !ledger.leavesRoom(shape),
+    explain: ({ ledger }) => `keeps its room for vms/${ledger.reservation?.vm}, which has waited for longer`,
+    summary: ["keeps its room for a larger VM", "keep their room for larger VMs"],
+  },
 ] as const satisfies readonly Filter[];
 
 function describeQuarantine({ trouble }: HostRecord): string {

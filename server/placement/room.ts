@@ -40,6 +40,7 @@ const passing: ReadonlySet<FilterName> = new Set([
   "memory",
   "disk",
   "parallel_creates",
+  "reserved_for",
 ] satisfies readonly FilterName[]);
 
 /**
@@ -57,21 +58,53 @@ export function placesInMs(
     const candidate = candidateOf(view, host);
     const refusal = refusingFilter(candidate, shape);
     if (refusal !== undefined && !passing.has(refusal.name)) continue;
-    const leaving: { readonly vm: VmRecord; readonly inMs: number }[] = [];
-    for (const id of view.vmsOn(host.id)) {
-      const vm = view.vms.get(id);
-      const inMs = vm === undefined ? undefined : stayMs(vm);
-      if (vm !== undefined && inMs !== undefined) leaving.push({ vm, inMs });
-    }
-    leaving.sort((a, b) => a.inMs - b.inMs);
     const room = new Room(candidate, shape);
     while (room.take()) places.push(0);
-    for (const { vm, inMs } of leaving) {
+    for (const { vm, inMs } of leavingFrom(view, candidate, stayMs)) {
       room.free(vm);
       while (room.take()) places.push(inMs);
     }
   }
   return places.sort((a, b) => a - b);
+}
+
+export function isPassing(filter: FilterName): boolean {
+  return passing.has(filter);
+}
+
+/** In how many ms from now the first VM of the shape will fit on the host, if that can be known. */
+export function fitsInMs(
+  view: PoolView,
+  candidate: Candidate,
+  { shape, stayMs }: { readonly shape: Shape; readonly stayMs: (vm: VmRecord) => number | undefined },
+): number | undefined {
+  const room = new Room(candidate, shape);
+  if (room.take()) return 0;
+  for (const { vm, inMs } of leavingFrom(view, candidate, stayMs)) {
+    room.free(vm);
+    if (room.take()) return inMs;
+  }
+  return undefined;
+}
+
+interface Leaving {
+  readonly vm: VmRecord;
+  readonly inMs: number;
+}
+
+/** The VMs of a host of which it is known when they will go, in that order. */
+function leavingFrom(
+  view: PoolView,
+  { host }: Candidate,
+  stayMs: (vm: VmRecord) => number | undefined,
+): readonly Leaving[] {
+  const leaving: Leaving[] = [];
+  for (const id of view.vmsOn(host.id)) {
+    const vm = view.vms.get(id);
+    const inMs = vm === undefined ? undefined : stayMs(vm);
+    if (vm !== undefined && inMs !== undefined) leaving.push({ vm, inMs });
+  }
+  return leaving.sort((a, b) => a.inMs - b.inMs || (a.vm.id < b.vm.id ? -1 : 1));
 }
 
 /** What is free on a host, in the mind alone. */

@@ -72,7 +72,8 @@ function waitAt(view: PoolView, request: EstimateRequest, quantile: number): num
   return whole === undefined ? undefined : inMs + round * whole;
 }
 
-function stayOf(
+/** How long a VM will probably keep its place, in ms from now; nothing if nothing is known of such VMs. */
+export function stayOf(
   view: PoolView,
   vm: VmRecord,
   { nowMs, quantile }: { readonly nowMs: number; readonly quantile: number },

@@ -7,12 +7,13 @@ import type { HostId } from "../../shared/ids.ts";
 import { chooseHost } from "../placement/place.ts";
 import { quotaRefusal } from "../placement/quota.ts";
 import { HostRankings } from "../placement/rankings.ts";
-import type { VmPlaced } from "../pool/events.ts";
+import type { VmPlaced, VmReserved } from "../pool/events.ts";
 import type { HostRecord } from "../pool/host.ts";
 import type { Lane } from "../pool/lane.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { VmRecord } from "../pool/vm.ts";
 import type { ShapeGroup } from "../pool/waiting-queue.ts";
+import { planKeptRoom, planNewRoom } from "./reservations.ts";
 
 export class PlacementPlanner {
   private readonly pool: Pool;
@@ -23,9 +24,15 @@ export class PlacementPlanner {
     this.rankings = new HostRankings(pool);
   }
 
-  /** The next placement, or nothing if no waiting VM fits anywhere now. Parks what it finds to fit nowhere. */
-  next(nowMs: number): VmPlaced | undefined {
+  /** The next decision, or nothing: a host for a VM, or room that is kept for one, or given back. */
+  next(nowMs: number): VmPlaced | VmReserved | undefined {
     this.takeMoves();
+    // Kept room first: what builds up there is for nobody else.
+    return planKeptRoom(this.pool) ?? this.nextPlacement(nowMs) ?? planNewRoom(this.pool, nowMs);
+  }
+
+  /** The next placement, or nothing if no waiting VM fits anywhere now. Parks what it finds to fit nowhere. */
+  private nextPlacement(nowMs: number): VmPlaced | undefined {
     for (;;) {
       const lane = this.pool.queue.next(nowMs, (project) => this.pool.shareOf(project));
       if (lane === undefined) return undefined;

@@ -256,6 +256,13 @@ export interface VmPlaced {
   readonly id: VmId;
   readonly host: HostId;
 }
+/** Has room build up on a host for a waiting VM, or gives back what was kept. */
+export interface VmReserved {
+  readonly type: "vm-reserved";
+  readonly id: VmId;
+  /** Absent: it is given back. */
+  readonly host?: HostId;
+}
 /** Gives a VM its next command. */
 export interface VmCommanded {
   readonly type: "vm-commanded";
@@ -309,6 +316,7 @@ export type PoolEvent =
   | CommandReported
   | HostDisconnected
   | VmPlaced
+  | VmReserved
   | VmCommanded
   | OrphanRemove
   | HostProbed
@@ -342,6 +350,7 @@ export interface EventReplies {
   "host-disconnected": boolean;
   /** False: the decision no longer held. */
   "vm-placed": boolean;
+  "vm-reserved": boolean;
   "vm-commanded": boolean;
   "orphan-remove": boolean;
   "host-probed": boolean;

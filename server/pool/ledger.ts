@@ -8,7 +8,9 @@
 
 import { type HostContact, type HostLimits, type HostRecord, type HostVm, hostLabels } from "./host.ts";
 import type { Labels } from "./labels.ts";
-import { imageKey } from "./shape.ts";
+import { placedAtMs } from "./lifetimes.ts";
+import type { HostReservation } from "./reservation.ts";
+import { imageKey, type Shape, type ShapeSize } from "./shape.ts";
 import type { Resources, VmRecord } from "./vm.ts";
 
 export class HostLedger {
@@ -38,6 +40,10 @@ export class HostLedger {
   goldenVms: ReadonlySet<string> = new Set();
   /** Catalog images in the host's cache, as `imageKey` writes them. */
   images: ReadonlySet<string> = new Set();
+  /** Room that is kept for a VM that waits. */
+  reservation: HostReservation | undefined = undefined;
+  /** What VMs take that came since room is kept: what is left beside them stays free for it. */
+  private later: Taken = nothingTaken;
   /** What foreign VMs take, to be taken back when the inventory changes. */
   private foreign: Taken = nothingTaken;
 
@@ -64,8 +70,9 @@ export class HostLedger {
 
   /** Adds (1) or takes back (-1) what a VM holds on its host. */
   addVm(vm: VmRecord, sign: 1 | -1): void {
-    this.add({ ...vm.resources, macos: vm.image.guestOs === "macos" ? 1 : 0 }, sign);
+    this.add(takenBy(vm), sign);
     this.vmCount += sign;
+    if (this.isLater(vm)) this.later = sumOf(this.later, takenBy(vm), sign);
     if (isBeingMade(vm)) {
       this.creating += sign;
       this.diskToMakeMib += sign * vm.resources.diskMib;
@@ -79,6 +86,43 @@ export class HostLedger {
     const count = (this.pulls.get(key) ?? 0) + sign;
     if (count === 0) this.pulls.delete(key);
     else this.pulls.set(key, count);
+  }
+
+  /** Keeps room, or gives it back. @param vms those that stand here. */
+  keepRoom(reservation: HostReservation | undefined, vms: Iterable<VmRecord>): void {
+    this.reservation = reservation;
+    this.later = nothingTaken;
+    for (const vm of vms) if (this.isLater(vm)) this.later = sumOf(this.later, takenBy(vm), 1);
+  }
+
+  /** Whether a VM of the shape would fit if all VMs of the pool were gone. */
+  couldHold({ resources, isMacos }: ShapeSize): boolean {
+    return this.hasRoomFor([{ ...resources, macos: Number(isMacos) }]);
+  }
+
+  /** Whether a VM of the shape would leave enough of the room that is kept, once those have gone that were here before. */
+  leavesRoom({ key, resources, isMacos }: Shape): boolean {
+    if (this.reservation === undefined || this.reservation.shape.key === key) return true;
+    const { shape } = this.reservation;
+    const kept = { ...shape.resources, macos: Number(shape.isMacos) };
+    return this.hasRoomFor([kept, this.later, { ...resources, macos: Number(isMacos) }]);
+  }
+
+  private isLater(vm: VmRecord): boolean {
+    return this.reservation !== undefined && placedAtMs(vm) >= this.reservation.sinceMs;
+  }
+
+  /** Whether all of that fits beside what others run here. */
+  private hasRoomFor(amounts: readonly Taken[]): boolean {
+    let sum = this.foreign;
+    for (const amount of amounts) sum = sumOf(sum, amount, 1);
+    return (
+      sum.cpuCount <= this.cpuCapacity &&
+      sum.memoryMib <= this.memoryCapacityMib &&
+      sum.diskMib <= this.diskCapacityMib &&
+      // More guests that people started are no reason against a VM that needs no slot.
+      (sum.macos <= this.macosSlots || sum.macos === this.foreign.macos)
+    );
   }
 
   private add(taken: Taken, sign: 1 | -1): void {
@@ -122,6 +166,19 @@ interface Taken extends Resources {
 
 const noResources: Resources = { cpuCount: 0, memoryMib: 0, diskMib: 0 };
 const nothingTaken: Taken = { ...noResources, macos: 0 };
+
+function takenBy({ resources, image }: VmRecord): Taken {
+  return { ...resources, macos: image.guestOs === "macos" ? 1 : 0 };
+}
+
+function sumOf(a: Taken, b: Taken, sign: 1 | -1): Taken {
+  return {
+    cpuCount: a.cpuCount + sign * b.cpuCount,
+    memoryMib: a.memoryMib + sign * b.memoryMib,
+    diskMib: a.diskMib + sign * b.diskMib,
+    macos: a.macos + sign * b.macos,
+  };
+}
 
 function foreignTaken(vms: readonly HostVm[]): Taken {
   let cpuCount = 0;

@@ -18,7 +18,9 @@ import { PoolCapacity } from "./pool-capacity.ts";
 import { defaultProjectSpec, type ProjectRecord } from "./project.ts";
 import { type ProjectLedger, ProjectLedgers } from "./project-ledgers.ts";
 import { brokenBound } from "./quota.ts";
+import { reservationOf } from "./reservation.ts";
 import { defaultSettings, fillSettings, type PoolSettings, type SettingsRecord } from "./settings/settings.ts";
+import { shapeOf } from "./shape.ts";
 import type { CatalogRecord, RequestRecord, TemplateRecord } from "./template.ts";
 import { nextTemplateTroubleMs, nextTroubleMs } from "./trouble.ts";
 import type { PoolView } from "./view.ts";
@@ -48,6 +50,9 @@ export class Pool implements PoolView {
   readonly dirtyHosts = new Set<HostId>();
   /** Hosts on which something changed that placement looks at, since it last looked. */
   readonly movedHosts = new Set<HostId>();
+  /** Hosts that keep room for a VM, and those of them on which something changed since a planner last looked. */
+  readonly reservations = new Map<HostId, VmId>();
+  readonly movedReservations = new Set<HostId>();
 
   private sealedRevision: number;
   private changes = new Map<string, RecordChange>();
@@ -304,6 +309,12 @@ export class Pool implements PoolView {
     this.queue.wake(host);
   }
 
+  /** Has it looked, in time, whether a shape has been passed over for long enough. @param fromMs not before. */
+  scheduleQueue(fromMs = 0): void {
+    const dueMs = this.queue.passedOverDueMs;
+    if (dueMs !== undefined) this.deadlines.schedule("queue", Math.max(dueMs, fromMs));
+  }
+
   /** A project may have room in its quota that it had not. */
   private wakeProject(project: string): void {
     const { quota } = this.projects.get(project)?.spec ?? defaultProjectSpec;
@@ -314,6 +325,7 @@ export class Pool implements PoolView {
   /** Placement may find the host other than it was, better or worse. */
   private move(host: HostId): void {
     this.movedHosts.add(host);
+    if (this.reservations.has(host)) this.movedReservations.add(host);
     this.moveCount += 1;
   }
 
@@ -354,6 +366,8 @@ export class Pool implements PoolView {
     if (after !== undefined) this.vmByUid.set(after.uid, id);
     this.indexPlaced(before, after);
     this.waitingVms.follow(id, after);
+    this.indexReservation(before, after);
+    if (before?.host === undefined && after?.host !== undefined) this.scheduleQueue();
     if (before?.host !== undefined && after?.host !== before.host) this.wakeProject(before.spec.project);
     if (after?.state === "DELETED") this.deleted.add(id);
     else this.deleted.delete(id);
@@ -388,6 +402,23 @@ export class Pool implements PoolView {
     const count = this.countVmsOf(vm.spec.template) + sign;
     if (count === 0) this.templateCounts.delete(vm.spec.template);
     else this.templateCounts.set(vm.spec.template, count);
+  }
+
+  private indexReservation(before: VmRecord | undefined, after: VmRecord | undefined): void {
+    const was = reservationOf(before);
+    const is = reservationOf(after);
+    if (was !== undefined && was.host !== is?.host) {
+      this.reservations.delete(was.host);
+      this.ledger(was.host).keepRoom(undefined, []);
+      this.move(was.host);
+      this.wake(was.host);
+    }
+    if (is === undefined || after === undefined) return;
+    this.reservations.set(is.host, after.id);
+    this.movedReservations.add(is.host);
+    const vms = [...this.vmsOn(is.host)].flatMap((id) => this.vms.get(id) ?? []);
+    this.ledger(is.host).keepRoom({ vm: after.id, shape: shapeOf(after), sinceMs: is.sinceMs }, vms);
+    if (was?.host !== is.host) this.move(is.host);
   }
 
   private indexPlaced(before: VmRecord | undefined, after: VmRecord | undefined): void {

@@ -1,5 +1,6 @@
 /** When a VM has to be looked at again though nothing happens to it. */
 import { pendingExpiry } from "./lease.ts";
+import { reservationOf } from "./reservation.ts";
 import type { PoolSettings } from "./settings/settings.ts";
 import type { VmRecord } from "./vm.ts";
 
@@ -7,8 +8,15 @@ import type { VmRecord } from "./vm.ts";
 export function vmDueMs(vm: VmRecord, settings: PoolSettings): number | undefined {
   const never = Number.POSITIVE_INFINITY;
   const endMs = stateEndMs(vm, settings);
-  const dueMs = Math.min(endMs ?? never, vm.retryAtMs ?? never, pendingExpiry(vm)?.atMs ?? never);
+  const keptMs = reservationEndMs(vm, settings) ?? never;
+  const dueMs = Math.min(endMs ?? never, vm.retryAtMs ?? never, pendingExpiry(vm)?.atMs ?? never, keptMs);
   return dueMs === never ? undefined : dueMs;
+}
+
+/** When room that is kept for the VM is given back, if any is. */
+export function reservationEndMs(vm: VmRecord, { queue }: PoolSettings): number | undefined {
+  const reservation = reservationOf(vm);
+  return reservation && reservation.sinceMs + queue.reservationMaxMs;
 }
 
 /**

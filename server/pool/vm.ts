@@ -4,6 +4,7 @@
  */
 import type { CatalogId, CommandId, HostId, TemplateId, Uid, VmId } from "../../shared/ids.ts";
 import type { LabelExpression } from "./labels.ts";
+import type { VmReservation } from "./reservation.ts";
 
 export type Architecture = "arm64" | "x86_64";
 export type GuestOs = "macos" | "linux" | "windows";
@@ -212,6 +213,8 @@ export interface VmRecord {
   readonly deadlineMs?: number | undefined;
   /** When the lease of a placed VM ends, if it has one; see `expiryOf`. */
   readonly leaseEndMs?: number | undefined;
+  /** Room that is kept for it while it waits; see `reservationOf`. */
+  readonly reservation?: VmReservation | undefined;
   /** Set when it is deleted because its time was over. */
   readonly endReason?: EndReason | undefined;
   readonly timeline: readonly TimelineEntry[];

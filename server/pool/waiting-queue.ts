@@ -57,6 +57,9 @@ export class WaitingQueue {
   private turnCount = 0;
   /** Lanes that a quota holds back, by project. */
   private readonly heldBack = new Map<string, Set<Lane>>();
+  /** Parked shapes by which no smaller one was served since they were, and since when one was for the others, oldest first. */
+  private readonly notPassed = new Set<ShapeGroup>();
+  private readonly passedSinceMs = new Map<ShapeGroup, number>();
   private present: QueueSettings;
 
   constructor(settings: QueueSettings) {
@@ -98,7 +101,10 @@ export class WaitingQueue {
     if (lane.size > 0) return;
     lane.group.lanes.delete(lane.project);
     this.heldBack.get(lane.project)?.delete(lane);
-    if (lane.group.lanes.size === 0) this.groups.delete(lane.group.shape.key);
+    if (lane.group.lanes.size > 0) return;
+    this.groups.delete(lane.group.shape.key);
+    this.notPassed.delete(lane.group);
+    this.passedSinceMs.delete(lane.group);
   }
 
   /** A VM of the queue has been given a host: its lane has had its turn. It is removed after that. */
@@ -107,6 +113,7 @@ export class WaitingQueue {
     if (lane === undefined) return;
     this.unlist(lane);
     lane.servedAtMs = timeMs;
+    this.notePassing(lane.group, timeMs);
     this.turnCount += 1;
     // The last turn moves to the end, and the first is forgotten when there have been too many projects.
     this.turns.delete(lane.project);
@@ -121,6 +128,25 @@ export class WaitingQueue {
     group.isParked = true;
     group.changedHosts.clear();
     for (const lane of group.lanes.values()) this.unlist(lane);
+    if (!this.passedSinceMs.has(group)) this.notPassed.add(group);
+  }
+
+  /** When the next shape will have been passed over by smaller ones for `reserveAfterMs`. */
+  get passedOverDueMs(): number | undefined {
+    const [sinceMs] = this.passedSinceMs.values();
+    return sinceMs === undefined ? undefined : sinceMs + this.present.reserveAfterMs;
+  }
+
+  /** A parked shape that has been; it counts from anew. */
+  takePassedOver(nowMs: number): ShapeGroup | undefined {
+    for (const [group, sinceMs] of this.passedSinceMs) {
+      if (sinceMs + this.present.reserveAfterMs > nowMs) return undefined;
+      this.passedSinceMs.delete(group);
+      this.notPassed.add(group);
+      // One that is awake is looked at anyway.
+      if (!isAwake(group)) return group;
+    }
+    return undefined;
   }
 
   /** A host may have room that it had not: every shape that it could serve may look at it. */
@@ -212,6 +238,16 @@ export class WaitingQueue {
     return sinceMs === otherMs ? isLaneBefore(a, b) : sinceMs < otherMs;
   }
 
+  private notePassing(served: ShapeGroup, timeMs: number): void {
+    this.passedSinceMs.delete(served);
+    this.notPassed.delete(served);
+    for (const group of this.notPassed) {
+      if (!needsMore(group.shape, served.shape)) continue;
+      this.notPassed.delete(group);
+      this.passedSinceMs.set(group, timeMs);
+    }
+  }
+
   private laneFor(project: string, shape: Shape): Lane {
     let group = this.groups.get(shape.key);
     if (group === undefined) {
@@ -263,6 +299,13 @@ export class WaitingQueue {
 /** Whether VMs of the shape may have a host now. */
 function isAwake({ isParked, changedHosts }: ShapeGroup): boolean {
   return !isParked || changedHosts.size > 0;
+}
+
+/** Whether it needs more of anything, so that what one leaves free may not do for the other. */
+function needsMore({ resources }: Shape, { resources: other }: Shape): boolean {
+  return (
+    resources.cpuCount > other.cpuCount || resources.memoryMib > other.memoryMib || resources.diskMib > other.diskMib
+  );
 }
 
 function hasHigherTop(a: Lane, b: Lane): boolean {

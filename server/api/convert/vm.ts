@@ -10,6 +10,7 @@ import {
 } from "../../../shared/gen/es/meridian/v1/vm_pb.ts";
 import { etagOf } from "../../pool/etag.ts";
 import { pendingExpiry } from "../../pool/lease.ts";
+import { reservationOf } from "../../pool/reservation.ts";
 import type { VmFailure, VmProgress, VmRecord } from "../../pool/vm.ts";
 import { nameOf } from "../resource-name.ts";
 import { architectures, guestSystems, suspects, vmStateValues } from "./enums.ts";
@@ -34,6 +35,7 @@ export function toVm(vm: VmRecord, waiting: (vm: VmRecord) => string): Vm {
 
 function toStatus(vm: VmRecord, message: string): MessageInitShape<typeof VmStatusSchema> {
   const { image, sight, progress, failure } = vm;
+  const reservation = reservationOf(vm);
   const expiry = pendingExpiry(vm);
   return {
     state: vmStateValues[vm.state],
@@ -44,6 +46,7 @@ function toStatus(vm: VmRecord, message: string): MessageInitShape<typeof VmStat
     guestOs: guestSystems[image.guestOs],
     architecture: architectures[image.architecture],
     templateVersion: image.source.kind === "catalog" ? image.source.version : "",
+    reservedHost: reservation === undefined ? "" : nameOf("hosts", reservation.host),
     hostVmName: sight?.name ?? "",
     hostVmId: sight?.id ?? "",
     hostVmState: sight?.state ?? "",

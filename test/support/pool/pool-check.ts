@@ -4,6 +4,8 @@ import type { HostRecord } from "../../../server/pool/host.ts";
 import { HostLedger } from "../../../server/pool/ledger.ts";
 import type { Pool } from "../../../server/pool/pool.ts";
 import { ProjectLedger } from "../../../server/pool/project-ledgers.ts";
+import { reservationOf } from "../../../server/pool/reservation.ts";
+import { shapeOf } from "../../../server/pool/shape.ts";
 import { type VmRecord, vmStates } from "../../../server/pool/vm.ts";
 import { vmDueMs } from "../../../server/pool/vm-due.ts";
 import { kindUnderWay } from "../../../server/pool/vm-machine.ts";
@@ -66,6 +68,14 @@ function checkHost(pool: Pool, host: HostRecord): void {
   if (contact !== undefined) recounted.setDisk(contact);
   const vms = [...pool.vms.values()].filter((vm) => vm.host === host.id);
   for (const vm of vms) recounted.addVm(vm, 1);
+  const kept = [...pool.vms.values()].filter((vm) => reservationOf(vm)?.host === host.id);
+  assert.ok(kept.length <= 1, `hosts/${host.id} keeps room for several VMs`);
+  for (const vm of kept) {
+    const sinceMs = reservationOf(vm)?.sinceMs ?? 0;
+    recounted.keepRoom({ vm: vm.id, shape: shapeOf(vm), sinceMs }, vms);
+    assert.equal(pool.reservations.get(host.id), vm.id);
+  }
+  assert.equal(pool.reservations.has(host.id), kept.length === 1, `room on hosts/${host.id}`);
   assert.deepEqual(ledger, recounted, `the ledger of hosts/${host.id}`);
   assert.deepEqual([...pool.vmsOn(host.id)].sort(), vms.map(({ id }) => id).sort(), `VMs on hosts/${host.id}`);
   assert.ok(vms.filter((vm) => vm.image.guestOs === "macos").length <= host.spec.limits.macosSlots, "macOS guests");

@@ -98,6 +98,11 @@ export class PoolDriver {
     return host;
   }
 
+  /** A host that was added. */
+  host(name: string): ScriptedHost {
+    return required(this.hosts.get(asHostId(name)), `host ${name}`);
+  }
+
   /** A host that has not connected yet. */
   newHost(name: string, fields: Partial<HostConnected> = {}): ScriptedHost {
     const host = new ScriptedHost(this.engine, name, fields);

@@ -2,6 +2,7 @@
  * A pool in which VMs only wait, run for a while and go, on a clock of its own: as much of a pool as the order of the queue can
  * be seen in, so that a history of months takes a moment. Decisions are the planner's, applied as the engine does.
  */
+import assert from "node:assert/strict";
 import { applyEvent } from "../../../server/apply/apply-event.ts";
 import { PlacementPlanner } from "../../../server/planners/waiting.ts";
 import type { HostConnected } from "../../../server/pool/events.ts";
@@ -65,7 +66,8 @@ export class QueueRun {
   /** Places all that can be placed now. */
   place(): void {
     for (let next = this.planner.next(this.timeMs); next !== undefined; next = this.planner.next(this.timeMs)) {
-      applyEvent(this.pool, next, this.timeMs);
+      assert.equal(applyEvent(this.pool, next, this.timeMs), true, "what was decided a moment ago holds");
+      if (next.type === "vm-reserved") continue;
       const vm = required(this.pool.vms.get(next.id), "VM that was placed");
       this.pool.putVm({ ...vm, state: "RUNNING", command: undefined });
       this.placedAtMs.set(vm.id, this.timeMs);

@@ -11,4 +11,5 @@ export const harmlessAdditions: Readonly<Record<string, string>> = {
   "vm.spec.placement.strategy": "an older program packs, whatever the settings say",
   "host.trouble": "an older program places VMs where they keep failing, as it always did",
   "template.trouble": "an older program blames hosts for what a template does",
+  "vm.reservation": "an older program keeps no room: smaller VMs may take it, as they always did",
 };

@@ -134,6 +134,7 @@ export const vmShape: ShapeOf<VmRecord> = {
   "retryAtMs?": "number",
   "deadlineMs?": "number",
   "leaseEndMs?": "number",
+  "reservation?": { host: "string", sinceMs: "number" },
   "endReason?": { words: { LeaseExpired: 1, LifetimeOver: 1 } },
   timeline: [{ state: stateShape, timeMs: "number", reason: "string" }],
 };

@@ -177,7 +177,12 @@ describe("filters", () => {
   });
 
   it("are all covered here", () => {
-    const covered: readonly string[] = [...cases.map(({ filter }) => filter), "requested_host", "quarantine"];
+    const covered: readonly string[] = [
+      ...cases.map(({ filter }) => filter),
+      "requested_host",
+      "quarantine",
+      "reserved_for",
+    ];
     for (const { name } of filters) assert.ok(covered.includes(name), name);
   });
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
 import type { QueueSettings } from "../../../../server/pool/settings/queue.ts";
+import { defaultSettings } from "../../../../server/pool/settings/settings.ts";
 import type { Shape } from "../../../../server/pool/shape.ts";
 import { WaitingQueue } from "../../../../server/pool/waiting-queue.ts";
 import type { WaitingVm } from "../../../../server/pool/waiting-vm.ts";
@@ -8,7 +9,7 @@ import { asHostId, asVmId } from "../../../../shared/ids.ts";
 
 const host = asHostId("mac-1");
 const stepMs = 1000;
-const settings: QueueSettings = { priorityStepMs: stepMs, passedOverMaxMs: 50_000 };
+const settings: QueueSettings = { ...defaultSettings.queue, priorityStepMs: stepMs, passedOverMaxMs: 50_000 };
 /** Everything has waited for some time by then, and nothing for too long. */
 const nowMs = 1_000_000;
 
