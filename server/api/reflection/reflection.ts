@@ -31,11 +31,16 @@ import { DescriptorIndex } from "./descriptor-index.ts";
 
 /** Both versions of the service. They tell of `services`, of health, of themselves, and of the details of errors. */
 export function reflectionBindings(services: readonly DescService[]): ServiceBinding[] {
-  const index = new DescriptorIndex([...services, Health, ServerReflection, AlphaReflection], errorFiles);
+  // Made for the first one who asks: nobody asks for most of a server's starts.
+  let known: DescriptorIndex | undefined;
+  const index = (): DescriptorIndex => {
+    known ??= new DescriptorIndex([...services, Health, ServerReflection, AlphaReflection], errorFiles);
+    return known;
+  };
   return [
     bindService(ServerReflection, {
       async *serverReflectionInfo(requests) {
-        for await (const request of requests) yield answerRequest(index, request);
+        for await (const request of requests) yield answerRequest(index(), request);
       },
     }),
     bindService(AlphaReflection, {
@@ -43,7 +48,7 @@ export function reflectionBindings(services: readonly DescService[]): ServiceBin
         for await (const alphaRequest of requests) {
           // The two versions are the same on the wire.
           const bytes = toBinary(AlphaRequestSchema, alphaRequest);
-          const response = answerRequest(index, fromBinary(ServerReflectionRequestSchema, bytes));
+          const response = answerRequest(index(), fromBinary(ServerReflectionRequestSchema, bytes));
           yield fromBinary(AlphaResponseSchema, toBinary(ServerReflectionResponseSchema, response));
         }
       },
