@@ -15,7 +15,7 @@ export async function main(argv: readonly string[]): Promise<void> {
 
 /** Runs the program on any terminal and returns its exit code. */
 export async function run(args: readonly string[], terminal: Terminal): Promise<number> {
-  const program = buildProgram(terminal);
+  const program = await buildProgram(terminal, args[0]);
   try {
     await program.parseAsync([...args], { from: "user" });
     return exitCodes.done;

@@ -3,49 +3,40 @@
  * environment behind the flags, how errors leave) is added here.
  */
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
-import { registerAgent } from "./agent.ts";
-import { registerCatalog } from "./catalog.ts";
-import { registerCompletion } from "./completion.ts";
 import { connectionOptions } from "./connection.ts";
-import { registerContext } from "./context.ts";
-import { registerDemo } from "./demo.ts";
 import { applyEnvironment } from "./environment.ts";
-import { registerEvent } from "./event.ts";
-import { registerHost } from "./host.ts";
-import { registerPool } from "./pool.ts";
 import type { Program } from "./program-type.ts";
-import { registerProject } from "./project.ts";
-import { registerServer } from "./server.ts";
-import { registerSimulate } from "./simulate.ts";
-import { registerTemplate } from "./template.ts";
 import type { Terminal } from "./terminal.ts";
 import { readVersion } from "./version.ts";
-import { registerVm } from "./vm.ts";
 
 type Register = (program: Program, terminal: Terminal) => void;
 
+/** Loads what registers a noun: only when it is asked for, since a start is mostly loading. */
+type NounLoader = () => Promise<Register>;
+
 /** Nouns whose verbs talk to a server. */
-const clientNouns: readonly Register[] = [
-  registerVm,
-  registerHost,
-  registerTemplate,
-  registerCatalog,
-  registerProject,
-  registerPool,
-  registerEvent,
-];
+const clientNouns: Readonly<Record<string, NounLoader>> = {
+  vm: async () => (await import("./vm.ts")).registerVm,
+  host: async () => (await import("./host.ts")).registerHost,
+  template: async () => (await import("./template.ts")).registerTemplate,
+  catalog: async () => (await import("./catalog.ts")).registerCatalog,
+  project: async () => (await import("./project.ts")).registerProject,
+  pool: async () => (await import("./pool.ts")).registerPool,
+  event: async () => (await import("./event.ts")).registerEvent,
+};
 
 /** Nouns that have flags of their own. A new part of the program (a demo, say) is added here. */
-const otherNouns: readonly Register[] = [
-  registerServer,
-  registerAgent,
-  registerSimulate,
-  registerDemo,
-  registerContext,
-  registerCompletion,
-];
+const otherNouns: Readonly<Record<string, NounLoader>> = {
+  server: async () => (await import("./server.ts")).registerServer,
+  agent: async () => (await import("./agent.ts")).registerAgent,
+  simulate: async () => (await import("./simulate.ts")).registerSimulate,
+  demo: async () => (await import("./demo.ts")).registerDemo,
+  context: async () => (await import("./context.ts")).registerContext,
+  completion: async () => (await import("./completion.ts")).registerCompletion,
+};
 
-export function buildProgram(terminal: Terminal): Program {
+/** @param noun the first word that was given: if it is a noun, the tree has only that one. Default: it has all. */
+export async function buildProgram(terminal: Terminal, noun?: string): Promise<Program> {
   const { stdout, stderr } = terminal;
   const program: Program = new Command("meridian")
     .description("Runs a pool of Macs with Parallels Desktop as one machine.")
@@ -63,12 +54,25 @@ export function buildProgram(terminal: Terminal): Program {
       getErrHasColors: () => false,
     })
     .addHelpText("after", epilogue);
-  for (const register of clientNouns) register(program, terminal);
-  for (const verb of leavesOf(program)) addConnectionOptions(verb);
-  for (const register of otherNouns) register(program, terminal);
+  const only = isNoun(noun) ? noun : undefined;
+  for (const register of await loadNouns(clientNouns, only)) register(program, terminal);
+  for (const verb of program.commands.flatMap(leavesOf)) addConnectionOptions(verb);
+  for (const register of await loadNouns(otherNouns, only)) register(program, terminal);
   for (const option of connectionOptions()) program.addOption(option.hideHelp());
   program.hook("preAction", (_program, verb) => applyEnvironment(verb, terminal.environment));
   return program;
+}
+
+function isNoun(word: string | undefined): boolean {
+  return word !== undefined && (Object.hasOwn(clientNouns, word) || Object.hasOwn(otherNouns, word));
+}
+
+function loadNouns(
+  nouns: Readonly<Record<string, NounLoader>>,
+  only: string | undefined,
+): Promise<readonly Register[]> {
+  const wanted = Object.entries(nouns).filter(([name]) => only === undefined || name === only);
+  return Promise.all(wanted.map(([, load]) => load()));
 }
 
 /** The verbs of a tree of commands: its leaves, and commands with flags of their own, such as `server`, above others. */

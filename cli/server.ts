@@ -104,13 +104,17 @@ async function serve(
   terminal: Terminal,
   { logLevel, ...options }: Omit<ServerOptions, "clock" | "ids" | "log" | "version"> & { readonly logLevel: LogLevel },
 ): Promise<void> {
-  // Only here, so that no other verb waits for the server's packages to load.
+  const { clock } = terminal;
+  // Only here, so that no other verb waits for the server's packages to load; and the store first, which is read meanwhile.
+  const { openLevelStore } = await import("../server/storage/level-store.ts");
+  const store = await openLevelStore(options.dataDir, { ids: randomIds, clock });
   const { startServer } = await import("../server/server.ts");
   await silenceGrpc();
   const log = createLogger("meridian-server", { level: logLevel });
   const server = await startServer({
     ...options,
-    clock: terminal.clock,
+    store,
+    clock,
     ids: randomIds,
     log,
     version: readVersion(),

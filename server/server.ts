@@ -53,6 +53,8 @@ export interface ServerOptions {
   readonly log: Logger;
   /** Told to clients and agents. */
   readonly version: string;
+  /** The store of `dataDir`, when whoever starts the server has it opened already; the server closes it. Default: opens it. */
+  readonly store?: LevelStore;
   /** What agents are told; the defaults are right but for tests. */
   readonly sessions?: SessionSettings;
 }
@@ -74,12 +76,13 @@ export interface ServerAddresses {
 
 /** Rejects with a `MeridianError` (FIELD_INVALID) for options that cannot be had, with a `StoreError` for the data directory. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  checkOptions(options);
   const server = new ComposedServer(options);
   try {
+    checkOptions(options);
     await server.open();
   } catch (error) {
     await server.close();
+    await options.store?.close();
     throw error;
   }
   return server;
@@ -128,8 +131,10 @@ class ComposedServer implements RunningServer {
     const store = await this.openStore();
     const engine = await this.openEngine(store);
     const sessions = this.openSessions(engine);
-    const agents = await this.openAgentPort(sessions);
+    const agentPort = this.createAgentPort(sessions);
     const { grpc, http } = await this.openApi(this.apiContext({ store, engine, sessions }), sessions);
+    // Last, so that clients do not wait until every Mac of the pool has said hello again.
+    const agents = await listenGrpc(agentPort, "agent_listen", options.agentListen);
     this.addresses = { grpc: formatAddress(grpc), agent: formatAddress(agents), http: formatAddress(http) };
     await replaceFileDurably(join(options.dataDir, "addresses.json"), `${JSON.stringify(this.addresses)}\n`);
     this.isReady = true;
@@ -159,8 +164,8 @@ class ComposedServer implements RunningServer {
   }
 
   private async openStore(): Promise<LevelStore> {
-    const { dataDir, clock, ids } = this.options;
-    const store = await openLevelStore(dataDir, { ids, clock });
+    const { dataDir, clock, ids, store: opened } = this.options;
+    const store = opened ?? (await openLevelStore(dataDir, { ids, clock }));
     this.opened.defer(() => store.close());
     return store;
   }
@@ -203,12 +208,12 @@ class ComposedServer implements RunningServer {
     };
   }
 
-  private async openAgentPort(sessions: Sessions): Promise<Address> {
-    const { agentListen, clock } = this.options;
+  private createAgentPort(sessions: Sessions): GrpcServer {
+    const { clock } = this.options;
     const server = new GrpcServer(agentServerOptions);
     server.addService(sessions.service.definition, { ...sessions.service.implementation });
     this.opened.defer(() => closeGrpc(server, clock, closePortMs));
-    return await listenGrpc(server, "agent_listen", agentListen);
+    return server;
   }
 
   private async openApi(

@@ -73,6 +73,16 @@ export function decodePool(contents: StoreContents): StoredPool {
   const records = contents.entries.map(decodeEntry);
   const pool = new Pool(contents.revision);
   let newestMs = 0;
+  pool.restore(() => {
+    newestMs = putRecords(pool, records);
+  });
+  const timeAnchor = records.find((entry) => entry.kind === "meta")?.record;
+  return { pool, newestMs, timeAnchor };
+}
+
+/** Returns the time of the newest change. */
+function putRecords(pool: Pool, records: readonly StoredRecord[]): number {
+  let newestMs = 0;
   const noteTime = (timeMs: number): void => {
     newestMs = Math.max(newestMs, timeMs);
   };
@@ -105,9 +115,7 @@ export function decodePool(contents: StoreContents): StoredPool {
   }
   // In the order of their keys, which is the order of time.
   for (const entry of records) if (entry.kind === "history") pool.history.restore(entry.id, entry.read);
-  pool.forgetChanges();
-  const timeAnchor = records.find((entry) => entry.kind === "meta")?.record;
-  return { pool, newestMs, timeAnchor };
+  return newestMs;
 }
 
 function encodeAfter(change: RecordChange): string | undefined {

@@ -97,10 +97,6 @@ export class History implements HistoryView {
     this.noted.push(isLong ? { ...entry, message: `${message.slice(0, messageLengthMax - 1)}…` } : entry);
   }
 
-  forgetNoted(): void {
-    this.noted = [];
-  }
-
   /** The page of the batch that is being sealed; nothing if nothing was noted. */
   takePage(revision: number): HistoryPage | undefined {
     if (this.noted.length === 0) return undefined;

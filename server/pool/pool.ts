@@ -68,6 +68,7 @@ export class Pool implements PoolView {
   private moveCount = 0;
   private filledSettings = defaultSettings;
   private setSettings: SettingsRecord | undefined;
+  private isRestoring = false;
 
   /** @param revision the store's revision. */
   constructor(revision: number) {
@@ -173,15 +174,16 @@ export class Pool implements PoolView {
     if (oldestMs !== undefined) this.deadlines.schedule("history", oldestMs + historyRetentionMs);
   }
 
-  /** Forgets the changes since the last call: what was put is what is stored already. */
-  forgetChanges(): void {
-    this.changes = new Map();
-    this.history.forgetNoted();
+  /** Takes on what is stored already: what `put` puts is no change, and nothing that happened. */
+  restore(put: () => void): void {
+    this.isRestoring = true;
+    put();
+    this.isRestoring = false;
   }
 
   putVm(after: VmRecord): void {
     const before = this.vms.get(after.id);
-    for (const move of vmMoves(before, after)) this.history.note(move);
+    if (!this.isRestoring) for (const move of vmMoves(before, after)) this.history.note(move);
     this.vms.set(after.id, after);
     this.note({ kind: "vm", id: after.id, before, after });
     this.indexVm(before, after);
@@ -197,7 +199,7 @@ export class Pool implements PoolView {
 
   putHost(after: HostRecord): void {
     const before = this.hosts.get(after.id);
-    for (const move of hostMoves(before, after)) this.history.note(move);
+    if (!this.isRestoring) for (const move of hostMoves(before, after)) this.history.note(move);
     this.hosts.set(after.id, after);
     this.note({ kind: "host", id: after.id, before, after });
     this.indexHost(after);
@@ -330,6 +332,7 @@ export class Pool implements PoolView {
   }
 
   private note(change: RecordChange): void {
+    if (this.isRestoring) return;
     const key = `${change.kind}/${change.id}`;
     const earlier = this.changes.get(key);
     if (earlier === undefined) {

@@ -2,7 +2,8 @@
  * LevelDB, as the store uses it: opened by one process, its errors as `StoreError`s, batches synced, and everything read in
  * the order of the keys. What the records mean, and whether they are complete, is the business of others.
  */
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { writeFileSync } from "node:fs";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Level } from "level";
 import type { Clock } from "../../shared/clock.ts";
@@ -29,7 +30,7 @@ export async function openDatabase(paths: DataDirectoryPaths, clock: Clock): Pro
   await checkFiles(paths);
   let isOurImage = false;
   try {
-    isOurImage = await keepImage(paths);
+    isOurImage = keepImage(paths);
     return await open(paths, { createIfMissing: false, clock });
   } catch (error) {
     // The files belong to a process that has verified them; an image of a running database would be of no use.
@@ -39,23 +40,33 @@ export async function openDatabase(paths: DataDirectoryPaths, clock: Clock): Pro
 }
 
 /**
- * Entries and bytes that one step of an iterator brings over from LevelDB: enough to make the steps' cost small beside the
- * records', and little enough to let other work in between.
+ * Entries and bytes that one step of an iterator brings over from LevelDB: of a snapshot little enough to let other work in
+ * between. A start has nothing else to do but to load the program, and takes a pool of usual size in two or three steps.
  */
-const stepEntries = 1000;
-const stepBytes = 2 * 1024 * 1024;
+const snapshotStep = { entries: 1000, bytes: 2 * 1024 * 1024 };
+const startStep = { entries: 20_000, bytes: 16 * 1024 * 1024 };
 
-/** All entries in the order of their keys, as of `view` or of now, in arrays of up to some thousand. */
+/** All entries in the order of their keys, as of `view` or of now, some at a time. */
 export async function* readEntries(database: Database, view?: DatabaseView): AsyncIterable<readonly StoreEntry[]> {
+  const { entries, bytes } = view === undefined ? startStep : snapshotStep;
   const iterator = database.iterator({
-    highWaterMarkBytes: stepBytes,
+    highWaterMarkBytes: bytes,
     ...(view === undefined ? {} : { snapshot: view }),
   });
+  // One step is read by another thread while the one before is worked on. How a step ended is told when it is its turn, if
+  // the reader comes for it at all.
+  const readStep = (): Promise<readonly StoreEntry[]> => {
+    const step = iterator.nextv(entries).then((pairs) => pairs.map(([key, value]) => ({ key, value })));
+    step.catch(() => undefined);
+    return step;
+  };
+  let reading = readStep();
   try {
     for (;;) {
-      const step = await iterator.nextv(stepEntries);
+      const step = await reading;
       if (step.length === 0) return;
-      yield step.map(([key, value]) => ({ key, value }));
+      reading = readStep();
+      yield step;
     }
   } finally {
     await iterator.close();
@@ -90,7 +101,7 @@ async function open(paths: DataDirectoryPaths, options: OpenOptions): Promise<Da
       throw damaged(paths, `its database says: ${rootMessage(error)}`, error);
     throw toStoreError(error, `${paths.database} cannot be opened`);
   }
-  await noteOwner(paths, options.clock);
+  noteOwner(paths, options.clock);
   return database;
 }
 
@@ -117,10 +128,13 @@ async function readIfPresent(path: string): Promise<string | undefined> {
 }
 
 /** For the message of `lockedError` alone: the lock itself is LevelDB's, and ends with the process. */
-async function noteOwner(paths: DataDirectoryPaths, clock: Clock): Promise<void> {
+function noteOwner(paths: DataDirectoryPaths, clock: Clock): void {
   const since = new Date(clock.wallMs()).toISOString();
-  // A directory without its note is as good as one with it.
-  await writeFile(paths.owner, `${JSON.stringify({ pid: process.pid, since })}\n`).catch(() => undefined);
+  try {
+    writeFileSync(paths.owner, `${JSON.stringify({ pid: process.pid, since })}\n`);
+  } catch {
+    // A directory without its note is as good as one with it.
+  }
 }
 
 async function lockedError(paths: DataDirectoryPaths, cause: unknown): Promise<StoreError> {

@@ -14,7 +14,7 @@ import { type Database, writeDurably } from "./level-database.ts";
 import { openLevelSnapshot } from "./level-snapshot.ts";
 import { toStoreError } from "./storage-errors.ts";
 import { type Store, type StoreBatch, type StoreContents, StoreError, type StoreSnapshot } from "./store.ts";
-import { readVerified } from "./verified-reading.ts";
+import { readVerified, type VerifiedContents } from "./verified-reading.ts";
 
 export interface LevelStoreSources {
   /** Names the pool of a new directory. */
@@ -24,8 +24,8 @@ export interface LevelStoreSources {
 }
 
 /**
- * Opens the data directory, making it if it is absent or empty. Rejects with a `StoreError` that says what to do; a
- * directory that is refused is left as it was.
+ * Opens the data directory, making it if it is absent or empty, and begins to read it, so that other work can be done until
+ * it is loaded. Rejects with a `StoreError` that says what to do; a directory that is refused is left as it was.
  */
 export async function openLevelStore(directory: string, sources: LevelStoreSources): Promise<LevelStore> {
   const paths = dataDirectoryPaths(directory);
@@ -58,6 +58,9 @@ export class LevelStore implements Store {
   readonly #acknowledged: AcknowledgedRevision;
   readonly #gate = new CommitGate();
   readonly #digest = new LiveDigest();
+  readonly #reading: Promise<VerifiedContents>;
+  /** The end of the image of the files before this start. */
+  #dropping: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
   /** Use `openLevelStore`. */
@@ -66,16 +69,19 @@ export class LevelStore implements Store {
     this.#paths = parts.paths;
     this.#database = parts.database;
     this.#acknowledged = parts.acknowledged;
+    this.#reading = readVerified(this.#database, { paths: this.#paths, digest: this.#digest });
+    // Told by `load`; a store that is closed before has nobody to tell.
+    this.#reading.catch(() => undefined);
   }
 
-  /** Reads and verifies everything. Besides what the contract says, a rejection leaves nothing to do but to close. */
+  /** Everything, verified. Besides what the contract says, a rejection leaves nothing to do but to close. */
   async load(): Promise<StoreContents> {
     this.#gate.enterLoad();
-    const { commit, entries } = await readVerified(this.#database, { paths: this.#paths, digest: this.#digest });
+    const { commit, entries } = await this.#reading;
     this.#checkPool(commit);
     try {
       this.#checkAcknowledged(commit.revision);
-      await dropImage(this.#paths);
+      this.#dropping = dropImage(this.#paths);
     } catch (error) {
       throw toStoreError(error, `${this.#paths.directory} cannot be made ready`);
     }
@@ -135,6 +141,7 @@ export class LevelStore implements Store {
 
   async #close(): Promise<void> {
     await this.#gate.close();
+    await this.#dropping;
     try {
       await this.#database.close();
     } catch (error) {

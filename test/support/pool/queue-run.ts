@@ -75,7 +75,7 @@ export class QueueRun {
     }
     this.pool.dirtyVms.clear();
     this.pool.dirtyHosts.clear();
-    this.pool.forgetChanges();
+    this.pool.seal();
   }
 
   vm(name: string): VmRecord {
