@@ -14,6 +14,8 @@ import { CommandDispatcher } from "./commands/dispatcher.ts";
 import { EpochFence } from "./commands/epoch-fence.ts";
 import { orAborted, startDeadline } from "./deadline.ts";
 import { HostState, type Identity } from "./host-state.ts";
+import { CertificateKeeper } from "./identity/certificate-keeper.ts";
+import type { Identity as HostIdentity, IdentityStore } from "./identity/identity.ts";
 import { HostWatch } from "./inventory/host-watch.ts";
 import { Inventory } from "./inventory/inventory.ts";
 import { createVolatileJournal, type Journal } from "./journal/journal.ts";
@@ -42,8 +44,8 @@ export interface AgentOptions {
   readonly labels?: Readonly<Record<string, string>>;
   /** The address by which people reach the Mac. Default: what the local service reports. */
   readonly address?: string;
-  /** Default: plain text. */
-  readonly credentials?: ChannelCredentials;
+  /** What the host proves itself with, and where it is kept. Default: plain text, and nothing to prove. */
+  readonly identity?: { readonly identity: HostIdentity; readonly store: IdentityStore };
   readonly clock?: Clock;
   readonly ids?: IdSource;
   /** For jitter: a number from 0 up to but not including 1. */
@@ -90,6 +92,7 @@ class RunningAgent {
   readonly #dispatcher: CommandDispatcher;
   readonly #closing = new AbortController();
   readonly #conditionLog: ConditionLog;
+  readonly #certificate: CertificateKeeper | undefined;
   #state: HostState | undefined;
   #leases: LeaseKeeper | undefined;
   #link: Link | undefined;
@@ -107,6 +110,7 @@ class RunningAgent {
     const clock = this.#clock;
     this.#survey = new Survey({ parallels, clock, tuning: this.#tuning.survey, onLooked: () => this.#onLooked() });
     const noteFailure = (): void => this.#survey.noteFailure();
+    this.#certificate = this.#createCertificateKeeper();
     this.#watch = new HostWatch({
       parallels,
       inventory: this.#inventory,
@@ -201,12 +205,27 @@ class RunningAgent {
   }
 
   #createLink(state: HostState, dials: DialCounter): Link {
-    const { credentials, log, random, servers } = this.#options;
+    const { log, random, servers } = this.#options;
     const transport =
       this.#options.transport ??
-      createGrpcTransport({ credentials: credentials ?? ChannelCredentials.createInsecure() });
+      createGrpcTransport({ credentials: () => this.#certificate?.credentials ?? ChannelCredentials.createInsecure() });
     const source = this.#createSource(state, dials);
     return new Link({ servers, transport, source, clock: this.#clock, random, log, tuning: this.#tuning.link });
+  }
+
+  #createCertificateKeeper(): CertificateKeeper | undefined {
+    const { identity, log, random, servers } = this.#options;
+    if (identity === undefined) return undefined;
+    return new CertificateKeeper({
+      ...identity,
+      servers,
+      clock: this.#clock,
+      random,
+      log,
+      tuning: this.#tuning.certificate,
+      // The session goes on with the old certificate, which ends some day; a new one begins while nothing is at stake.
+      onChanged: () => this.#link?.renew("CertificateRenewed", "This host has a new certificate."),
+    });
   }
 
   #createLeaseKeeper(bootId: string): LeaseKeeper {
@@ -242,6 +261,7 @@ class RunningAgent {
         state.takeSettings(settings);
         this.#onLooked();
       },
+      onCertificateNotice: (notice) => this.#certificate?.onNotice(notice),
       onCommand: (command) => this.#dispatcher.handle(command),
       onCancel: (commandId, reason) => this.#dispatcher.cancel(commandId, reason),
       onSendInventory: (reason) => {
@@ -266,6 +286,7 @@ class RunningAgent {
   async #release(): Promise<void> {
     this.#closing.abort(new Error("the agent is stopping"));
     await this.#dispatcher.close();
+    await this.#certificate?.close();
     await this.#leases?.close();
     this.#watch.close();
     this.#survey.close();

@@ -7,12 +7,13 @@ import type { Journal, JournalOptions } from "../agent/journal/journal.ts";
 import type { Credentials } from "../agent/parallels/credentials.ts";
 import { hostIdPattern } from "../shared/ids.ts";
 import { createLogger } from "../shared/log.ts";
+import { enrolledIdentity, parseJoinTokenFlag } from "./agent/enrolment.ts";
 import { applyConfigFile } from "./environment.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { Failure, wrongUsage } from "./failure.ts";
 import { silenceGrpc } from "./grpc-log.ts";
 import type { Program } from "./program-type.ts";
-import { configOption, insecureOption, logLevelOption, requirePlainText, serveUntilInterrupted } from "./service.ts";
+import { configOption, insecureOption, logLevelOption, requireLoopback, serveUntilInterrupted } from "./service.ts";
 import type { Terminal } from "./terminal.ts";
 import { type Address, formatAddress, parseAddress } from "./values/address.ts";
 import { collectLabel } from "./values/label.ts";
@@ -29,12 +30,13 @@ export function registerAgent(program: Program, terminal: Terminal): void {
     .summary("bring this Mac into a pool")
     .description(
       "Brings this Mac into a pool and works for its server until interrupted; its VMs run on without it. " +
-        "This version has no TLS yet: it starts only with --insecure, and reaches another machine's server through a tunnel.",
+        "The first start needs a join token, which says where the server is; from then on the Mac has a certificate of its " +
+        "own, in the data directory, and needs no token.",
     )
     .addOption(
       new Option(
         "--server <address>",
-        `the server's address for agents (default: ${defaultServer}); may be repeated, they are tried in turn`,
+        "the server's address for agents (default: what the join token says); may be repeated, they are tried in turn",
       ).argParser((text: string, previous: readonly Address[] | undefined) => [
         ...(previous ?? []),
         parseAddress(text),
@@ -42,6 +44,11 @@ export function registerAgent(program: Program, terminal: Terminal): void {
     )
     .addOption(
       new Option("--host <id>", "what this Mac is called in the pool (default: its host name)").argParser(parseHostId),
+    )
+    .addOption(
+      new Option("--join-token <token>", "lets this Mac into the pool; better in MERIDIAN_JOIN_TOKEN").argParser(
+        parseJoinTokenFlag,
+      ),
     )
     .option("--address <address>", "how people reach this Mac (default: what Parallels Desktop says)")
     .addOption(
@@ -63,6 +70,7 @@ export function registerAgent(program: Program, terminal: Terminal): void {
     .addHelpText(
       "after",
       examples(
+        "agent --join-token mjt1.… --data-dir ~/meridian-agent",
         "agent --insecure --server 127.0.0.1:7071 --host mac-1 --label disk=ssd --data-dir ~/meridian-agent",
         "agent --config /etc/meridian/agent.json",
       ),
@@ -71,10 +79,10 @@ export function registerAgent(program: Program, terminal: Terminal): void {
     if (config !== undefined) applyConfigFile(command, config);
     // The flags again, since the file may have filled some in.
     const flags = noun.opts();
-    const servers = flags.server ?? [parseAddress(defaultServer)];
-    requirePlainText(
+    const named = flags.server ?? (flags.insecure === true ? [parseAddress(defaultServer)] : undefined);
+    requireLoopback(
       flags.insecure,
-      Object.fromEntries(servers.map((server) => [`--server ${formatAddress(server)}`, server])),
+      Object.fromEntries((named ?? []).map((server) => [`--server ${formatAddress(server)}`, server])),
     );
     const credentials = credentialsOf(flags);
     const hostId = flags.host ?? hostIdOfThisMac();
@@ -94,15 +102,27 @@ export function registerAgent(program: Program, terminal: Terminal): void {
       ...(flags.vmFolder !== undefined && { vmFolder: flags.vmFolder }),
     });
     await silenceGrpc();
+    const random = (): number => randomInt(2 ** 32) / 2 ** 32;
+    const servers = named?.map(formatAddress);
+    const enrolled =
+      flags.insecure === true
+        ? undefined
+        : await enrolledIdentity({ token: flags.joinToken, dataDir, hostId, servers, random, log, terminal }).catch(
+            async (error: unknown) => {
+              await Promise.all([journal.close(), parallels.close()]);
+              throw error;
+            },
+          );
     const agent = startAgent({
-      servers: servers.map(formatAddress),
+      servers: servers ?? enrolled?.identity.servers ?? [],
+      ...(enrolled !== undefined && { identity: enrolled }),
       hostId,
       parallels,
       journal,
       log,
       agentVersion: readVersion(),
       clock: terminal.clock,
-      random: () => randomInt(2 ** 32) / 2 ** 32,
+      random,
       ...(flags.label !== undefined && { labels: flags.label }),
       ...(flags.address !== undefined && { address: flags.address }),
     });

@@ -1,14 +1,17 @@
 /**
- * Which server, with which token: from flags, then the environment, then the context file, then the default. This is where
- * plain text to another machine is refused, and the one place that makes the transport.
+ * Which server, with which token: from flags, then the environment, then the context file, then the default. This is the one
+ * place that makes the transport; how the server proves itself is decided in `trust.ts`.
  */
 import { type CommandUnknownOpts, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import type { Interceptor, Transport } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
-import { contextFilePath, readContextFile } from "./context-file.ts";
+import { type Fingerprint, parseFingerprint } from "../shared/tls/fingerprint.ts";
+import { tlsProtocol } from "../shared/tls/protocol.ts";
+import { contextFilePath, readContextFile, type ServerContext } from "./context-file.ts";
 import { wrongUsage } from "./failure.ts";
 import type { Terminal } from "./terminal.ts";
-import { formatAddress, isLoopback, parseAddress } from "./values/address.ts";
+import { parseFingerprintFlag, readCaFile, resolveTrust, type Trust, type TrustSettings } from "./trust.ts";
+import { type Address, formatAddress, parseAddress } from "./values/address.ts";
 import { parseDurationMs } from "./values/duration.ts";
 
 export const defaultServer = "127.0.0.1:7070";
@@ -23,6 +26,8 @@ export interface Connection {
   readonly token?: string;
   /** The deadline of each call. */
   readonly timeoutMs: number;
+  /** Default plain text. */
+  readonly trust?: Trust;
 }
 
 /** The flags of every verb that talks to a server. */
@@ -31,6 +36,10 @@ export function connectionOptions(): readonly Option[] {
     new Option("--server <address>", `the server's gRPC address (default: the context's, or ${defaultServer})`),
     new Option("--token <token>", "proves who you are; better in MERIDIAN_TOKEN, since others can see your flags"),
     new Option("--context <name>", "use this server of the context file"),
+    new Option("--ca-fingerprint <digest>", "the server's CA, as its log has it: sha256:…").argParser(
+      parseFingerprintFlag,
+    ),
+    new Option("--ca-file <file>", "or its certificate in PEM"),
     new Option("--insecure", "plain text; only to this machine itself"),
     new Option("--timeout <duration>", "how long a call may take (default: 30s)").argParser(parseDurationMs),
     new Option("--json", "print JSON"),
@@ -43,21 +52,54 @@ export interface ConnectionFlags {
   readonly token: string | undefined;
   readonly context: string | undefined;
   readonly timeoutMs: number | undefined;
+  readonly insecure: boolean;
+  readonly caFingerprint: Fingerprint | undefined;
+  readonly caFile: string | undefined;
 }
 
 /** These flags are added to finished verbs, so their types are checked here instead of inferred. */
 export function connectionFlags(command: CommandUnknownOpts): ConnectionFlags {
-  const { server, token, context, timeout } = command.optsWithGlobals();
+  const options = command.optsWithGlobals();
+  const text = (flag: string): string | undefined => {
+    const value: unknown = options[flag];
+    return typeof value === "string" ? value : undefined;
+  };
+  const timeout: unknown = options["timeout"];
+  const fingerprint = text("caFingerprint");
   return {
-    server: typeof server === "string" ? server : undefined,
-    token: typeof token === "string" ? token : undefined,
-    context: typeof context === "string" ? context : undefined,
+    server: text("server"),
+    token: text("token"),
+    context: text("context"),
     timeoutMs: typeof timeout === "number" ? timeout : undefined,
+    insecure: options["insecure"] === true,
+    caFingerprint: fingerprint === undefined ? undefined : parseFingerprint(fingerprint),
+    caFile: text("caFile"),
   };
 }
 
-/** What the flags of a verb and the context file say. */
-export function resolveConnection(flags: ConnectionFlags, terminal: Terminal): Connection {
+/** What the flags of a verb and the context file say. Asks the server for its CA if only the fingerprint of that is known. */
+export async function resolveConnection(flags: ConnectionFlags, terminal: Terminal): Promise<Connection> {
+  const context = contextOf(flags, terminal);
+  const server = checkedAddress(flags.server ?? context?.server ?? defaultServer);
+  const token = flags.token ?? context?.token;
+  return {
+    server: formatAddress(server),
+    timeoutMs: flags.timeoutMs ?? defaultTimeoutMs,
+    ...(token !== undefined && { token }),
+    trust: await resolveTrust(trustSettings(flags, context), server, terminal),
+  };
+}
+
+/** Flags win as a whole: a pin of theirs is not softened by what a context has. */
+function trustSettings(flags: ConnectionFlags, context: ServerContext | undefined): TrustSettings {
+  const { insecure, caFile, caFingerprint } = flags;
+  if (insecure) return { insecure };
+  if (caFile !== undefined) return { ca: readCaFile(caFile) };
+  if (caFingerprint !== undefined) return { caFingerprint };
+  return { ca: context?.ca, caFingerprint: context?.caFingerprint };
+}
+
+function contextOf(flags: ConnectionFlags, terminal: Terminal): ServerContext | undefined {
   const file = readContextFile(contextFilePath(terminal.environment));
   const contextName = flags.context ?? (flags.server === undefined ? file.current : undefined);
   const context =
@@ -68,10 +110,7 @@ export function resolveConnection(flags: ConnectionFlags, terminal: Terminal): C
       "`meridian context list` shows those there are; `meridian context set NAME --server HOST:PORT` adds one.",
     );
   }
-  const server = flags.server ?? context?.server ?? defaultServer;
-  const token = flags.token ?? context?.token;
-  const timeoutMs = flags.timeoutMs ?? defaultTimeoutMs;
-  return { server: checkedServer(server), timeoutMs, ...(token !== undefined && { token }) };
+  return context;
 }
 
 export function isJsonWanted(command: CommandUnknownOpts): boolean {
@@ -80,8 +119,11 @@ export function isJsonWanted(command: CommandUnknownOpts): boolean {
 
 /** A transport to the server, and how to end it. */
 export function openTransport(connection: Connection): { readonly transport: Transport; readonly close: () => void } {
-  const baseUrl = `http://${connection.server}`;
-  const sessionManager = new Http2SessionManager(baseUrl);
+  const { trust = { kind: "plain" } } = connection;
+  const isPlain = trust.kind === "plain";
+  const baseUrl = `${isPlain ? "http" : "https"}://${connection.server}`;
+  const tlsOptions = isPlain ? {} : { ...tlsProtocol, ...(trust.ca !== undefined && { ca: trust.ca }) };
+  const sessionManager = new Http2SessionManager(baseUrl, undefined, tlsOptions);
   const transport = createGrpcTransport({
     baseUrl,
     sessionManager,
@@ -92,18 +134,13 @@ export function openTransport(connection: Connection): { readonly transport: Tra
   return { transport, close: () => sessionManager.abort() };
 }
 
-function checkedServer(text: string): string {
+function checkedAddress(text: string): Address {
   try {
-    const address = parseAddress(text);
-    if (isLoopback(address.host)) return formatAddress(address);
+    return parseAddress(text);
   } catch (error) {
     if (error instanceof InvalidArgumentError) throw wrongUsage(`${text} is no address of a server`, error.message);
     throw error;
   }
-  throw wrongUsage(
-    `${text} is another machine, and this version has no TLS yet: the token and all else would travel in plain text`,
-    `Reach it through a tunnel: \`ssh -L 7070:127.0.0.1:7070 THAT-MACHINE\`, then --server ${defaultServer}.`,
-  );
 }
 
 function bearer(token: string): Interceptor {

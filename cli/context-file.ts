@@ -5,6 +5,7 @@
 import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
+import { type Fingerprint, parseFingerprint } from "../shared/tls/fingerprint.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { Failure } from "./failure.ts";
 import type { Terminal } from "./terminal.ts";
@@ -13,6 +14,10 @@ export interface ServerContext {
   /** host:port of the gRPC port. */
   readonly server: string;
   readonly token?: string;
+  /** Of the server's CA. */
+  readonly caFingerprint?: Fingerprint;
+  /** The CA's certificate in PEM. With neither of the two the server is spoken to in plain text, or by this machine's roots. */
+  readonly ca?: string;
 }
 
 export interface ContextFile {
@@ -62,8 +67,17 @@ function asContextFile(value: unknown): ContextFile {
   const contexts: Record<string, ServerContext> = {};
   for (const [name, context] of Object.entries(value["contexts"])) {
     if (!isRecord(context) || typeof context["server"] !== "string") throw new Error(`"${name}" names no server`);
-    const { server, token } = context;
-    contexts[name] = { server, ...(typeof token === "string" && { token }) };
+    const { server, token, ca, caFingerprint } = context;
+    const pin = typeof caFingerprint === "string" ? parseFingerprint(caFingerprint) : undefined;
+    // A pin that cannot be read must not count as none.
+    if (caFingerprint !== undefined && pin === undefined)
+      throw new Error(`"${name}" has no caFingerprint of the right form`);
+    contexts[name] = {
+      server,
+      ...(typeof token === "string" && { token }),
+      ...(pin !== undefined && { caFingerprint: pin }),
+      ...(typeof ca === "string" && { ca }),
+    };
   }
   return { ...(typeof value["current"] === "string" && { current: value["current"] }), contexts };
 }

@@ -1,5 +1,6 @@
 /** `meridian context`: the servers that a person works with, by name, in a file of their own. */
 import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { newContext } from "./context/new-context.ts";
 import {
   type ContextFile,
   contextFilePath,
@@ -13,8 +14,9 @@ import { paintFor } from "./output/paint.ts";
 import { type Column, renderTable } from "./output/table.ts";
 import type { Program } from "./program-type.ts";
 import type { Terminal } from "./terminal.ts";
+import { parseFingerprintFlag } from "./trust.ts";
 import { formatAddress, parseAddress } from "./values/address.ts";
-import { examples, requireFlag } from "./verbs.ts";
+import { examples } from "./verbs.ts";
 
 export function registerContext(program: Program, terminal: Terminal): void {
   const noun = program
@@ -57,20 +59,27 @@ export function registerContext(program: Program, terminal: Terminal): void {
       ),
     )
     .option("--token <token>", "proves who you are; better in MERIDIAN_TOKEN, since others can see your flags")
-    .addHelpText("after", examples("context set office --server 127.0.0.1:7070"))
-    .action((name, { server: wanted, token: newToken }) => {
+    .addOption(
+      new Option("--ca-fingerprint <digest>", "the server's CA, as its log has it: sha256:…").argParser(
+        parseFingerprintFlag,
+      ),
+    )
+    .option("--ca-file <file>", "or its certificate in PEM")
+    .option("--data-dir <dir>", "or take everything from the data directory of a server on this machine")
+    .addHelpText(
+      "after",
+      examples(
+        "context set here --data-dir ./meridian-data",
+        "context set office --server pool.example.com:7070 --ca-fingerprint sha256:9f2c…",
+      ),
+    )
+    .action(async (name, flags) => {
       checkName(name);
       const content = read();
       const old = content.contexts[name];
-      const server = requireFlag(
-        wanted ?? old?.server,
-        "--server",
-        `meridian context set ${name} --server 127.0.0.1:7070`,
-      );
-      const token = newToken ?? old?.token;
-      const contexts = { ...content.contexts, [name]: { server, ...(token !== undefined && { token }) } };
-      write({ current: content.current ?? name, contexts });
-      terminal.stdout.write(`${name} is ${server}\n`);
+      const context = await newContext(name, { old, flags }, terminal);
+      write({ current: content.current ?? name, contexts: { ...content.contexts, [name]: context } });
+      terminal.stdout.write(`${name} is ${context.server}\n`);
     });
 
   noun
@@ -98,6 +107,7 @@ const columns: readonly Column<ContextRow>[] = [
   { title: "", text: ({ isCurrent }) => (isCurrent ? "*" : "") },
   { title: "NAME", text: ({ name }) => name },
   { title: "SERVER", text: ({ server }) => server },
+  { title: "CA", text: ({ ca, caFingerprint }) => caFingerprint ?? (ca === undefined ? "none" : "from a file") },
   { title: "TOKEN", text: ({ token }) => (token === undefined ? "none" : "stored") },
 ];
 
@@ -105,9 +115,11 @@ function printContexts(terminal: Terminal, { current, contexts }: ContextFile, i
   const { stdout, stderr } = terminal;
   const rows = Object.entries(contexts).map(([name, context]) => ({ name, ...context, isCurrent: name === current }));
   if (isJson) {
-    const shown = rows.map(({ name, server, token, isCurrent }) => ({
+    const shown = rows.map(({ name, server, token, caFingerprint, ca, isCurrent }) => ({
       name,
       server,
+      ...(caFingerprint !== undefined && { caFingerprint }),
+      hasCa: ca !== undefined,
       hasToken: token !== undefined,
       isCurrent,
     }));

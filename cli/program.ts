@@ -23,6 +23,8 @@ const clientNouns: Readonly<Record<string, NounLoader>> = {
   project: async () => (await import("./project.ts")).registerProject,
   pool: async () => (await import("./pool.ts")).registerPool,
   event: async () => (await import("./event.ts")).registerEvent,
+  token: async () => (await import("./token.ts")).registerToken,
+  "certificate-authority": async () => (await import("./certificate-authority.ts")).registerCertificateAuthority,
 };
 
 /** Nouns that have flags of their own. A new part of the program (a demo, say) is added here. */

@@ -7,6 +7,7 @@ import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "../shared/ge
 import type { Connection } from "./connection.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { Failure, QuietExit } from "./failure.ts";
+import { tlsFailure } from "./tls-failure.ts";
 import { formatDuration } from "./values/duration.ts";
 
 const exitCodeOf: Readonly<Partial<Record<Code, number>>> = {
@@ -79,11 +80,14 @@ function hintFor(error: ConnectError, reason: string): string | undefined {
 }
 
 function nounOf(text: string): string | undefined {
-  const collection = /\b(hosts|vms|templates|catalogs|projects)\//.exec(text)?.[1];
+  const collection = /\b(hosts|vms|templates|catalogs|projects|joinTokens)\//.exec(text)?.[1];
   return collection?.slice(0, -1);
 }
 
-function nothingCame(error: ConnectError, { server, timeoutMs }: Connection): Failure {
+function nothingCame(error: ConnectError, connection: Connection): Failure {
+  const { server, timeoutMs } = connection;
+  const aboutTls = tlsFailure(error, connection);
+  if (aboutTls !== undefined) return aboutTls;
   if (error.code === Code.DeadlineExceeded) {
     return new Failure(`the server at ${server} did not answer within ${formatDuration(timeoutMs)}`, {
       exitCode: exitCodes.timedOut,
@@ -105,7 +109,7 @@ function nothingCame(error: ConnectError, { server, timeoutMs }: Connection): Fa
       exitCode: exitCodes.unavailable,
       code: codeName(Code.Unavailable),
       hint:
-        "Start one with `meridian server --insecure --data-dir DIR`, " +
+        "Start one with `meridian server --data-dir DIR`, " +
         "or name another with --server HOST:PORT or MERIDIAN_SERVER.",
       cause: error,
     });

@@ -1,6 +1,8 @@
 /** `meridian server`: runs the control plane until it is told to stop, or restores a backup to run it on. */
-import { type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
+import { isIP } from "node:net";
+import { type CommandUnknownOpts, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import type { ServerOptions } from "../server/server.ts";
+import type { TlsSettings } from "../server/tls/open-security.ts";
 import { MeridianError } from "../shared/errors.ts";
 import { randomIds } from "../shared/ids.ts";
 import { createLogger, type LogLevel } from "../shared/log.ts";
@@ -8,7 +10,7 @@ import { applyConfigFile } from "./environment.ts";
 import { wrongUsage } from "./failure.ts";
 import { silenceGrpc } from "./grpc-log.ts";
 import type { Program } from "./program-type.ts";
-import { configOption, insecureOption, logLevelOption, requirePlainText, serveUntilInterrupted } from "./service.ts";
+import { configOption, insecureOption, logLevelOption, requireLoopback, serveUntilInterrupted } from "./service.ts";
 import type { Terminal } from "./terminal.ts";
 import { parseAddress } from "./values/address.ts";
 import { examples, requireFlag } from "./verbs.ts";
@@ -24,7 +26,8 @@ export function registerServer(program: Program, terminal: Terminal): void {
     .summary("run the control plane")
     .description(
       "Runs the control plane until interrupted. Once it serves, the addresses stand in DATA_DIR/addresses.json. " +
-        "This version has no TLS yet: it starts only with --insecure, on this machine's own addresses.",
+        "The first start makes a CA of the pool's own, in DATA_DIR/tls, and the operator's token, in DATA_DIR/admin-token; " +
+        "`meridian context set NAME --data-dir DIR` takes both.",
     )
     .option("--data-dir <dir>", "where everything is kept; made if it is not there")
     .addOption(new Option("--listen <address>", `for gRPC clients (default: ${defaultListen})`).argParser(parseAddress))
@@ -36,13 +39,22 @@ export function registerServer(program: Program, terminal: Terminal): void {
         parseAddress,
       ),
     )
+    .addOption(
+      new Option(
+        "--advertise <name>",
+        "a name or address, without a port, by which others reach this server; may be repeated (default: what it finds)",
+      ).argParser(collectName),
+    )
+    .option("--tls-cert <file>", "a certificate of your own for clients, in PEM, with those that lead to its root")
+    .option("--tls-key <file>", "and its private key; both are read again when they change")
     .addOption(insecureOption)
     .addOption(logLevelOption)
     .addOption(configOption)
     .addHelpText(
       "after",
       examples(
-        "server --insecure --data-dir ~/meridian",
+        "server --data-dir ~/meridian",
+        "server --data-dir ~/meridian --listen 0.0.0.0:7070 --agent-listen 0.0.0.0:7071 --advertise pool.example.com",
         "server --insecure --data-dir /tmp/m --listen 127.0.0.1:0 --agent-listen 127.0.0.1:0 --http-listen 127.0.0.1:0",
         "server --config /etc/meridian/server.json",
       ),
@@ -57,14 +69,36 @@ export function registerServer(program: Program, terminal: Terminal): void {
       agentListen: flags.agentListen ?? parseAddress(defaultAgentListen),
       httpListen: flags.httpListen ?? parseAddress(defaultHttpListen),
     };
-    requirePlainText(flags.insecure, {
+    requireLoopback(flags.insecure, {
       "--listen": addresses.listen,
       "--agent-listen": addresses.agentListen,
       "--http-listen": addresses.httpListen,
     });
-    const dataDir = requireFlag(flags.dataDir, "--data-dir", "meridian server --insecure --data-dir ~/meridian");
-    await serve(terminal, { ...addresses, dataDir, insecure: true, logLevel: flags.logLevel });
+    const dataDir = requireFlag(flags.dataDir, "--data-dir", "meridian server --data-dir ~/meridian");
+    const insecure = flags.insecure === true;
+    await serve(terminal, { ...addresses, dataDir, insecure, tls: tlsSettings(flags), logLevel: flags.logLevel });
   });
+}
+
+interface TlsFlags {
+  readonly advertise?: readonly string[] | undefined;
+  readonly tlsCert?: string | undefined;
+  readonly tlsKey?: string | undefined;
+  readonly insecure?: true | undefined;
+}
+
+function tlsSettings({ advertise = [], tlsCert, tlsKey, insecure }: TlsFlags): TlsSettings {
+  if (tlsCert === undefined && tlsKey === undefined) return { advertise };
+  if (insecure === true) throw wrongUsage("--insecure speaks no TLS, so --tls-cert and --tls-key mean nothing with it");
+  if (tlsCert === undefined || tlsKey === undefined) throw wrongUsage("--tls-cert and --tls-key go together");
+  return { advertise, ownCertificate: { certificate: tlsCert, key: tlsKey } };
+}
+
+function collectName(text: string, previous: readonly string[] = []): readonly string[] {
+  if (isIP(text) === 0 && !/^(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*$/.test(text)) {
+    throw new InvalidArgumentError("Write a host name or an address, without a port.");
+  }
+  return [...previous, text];
 }
 
 function registerRestore(noun: CommandUnknownOpts, terminal: Terminal): void {

@@ -55,19 +55,14 @@ export async function serveUntilInterrupted(terminal: Terminal, service: Service
   }
 }
 
-/** Refuses what cannot be had yet: TLS, and with it any address but this machine's own. */
-export function requirePlainText(insecure: true | undefined, addresses: Readonly<Record<string, Address>>): void {
-  if (insecure !== true) {
-    throw wrongUsage(
-      "this version has no TLS yet, so it serves plain text only",
-      "Say --insecure, and stay on this machine or behind a tunnel such as `ssh -L`.",
-    );
-  }
+/** With --insecure nothing may leave this machine. */
+export function requireLoopback(insecure: true | undefined, addresses: Readonly<Record<string, Address>>): void {
+  if (insecure !== true) return;
   for (const [flag, address] of Object.entries(addresses)) {
     if (isLoopback(address.host)) continue;
     throw wrongUsage(
       `${flag} ${formatAddress(address)} can be reached from outside this machine, where plain text is not safe`,
-      "Use an address of 127.0.0.0/8 or ::1, and a tunnel such as `ssh -L` for other machines.",
+      "Leave --insecure out, or use an address of 127.0.0.0/8 or ::1.",
     );
   }
 }

@@ -13,11 +13,13 @@ import { PoolService } from "../shared/gen/es/meridian/v1/pool_service_pb.ts";
 import { TemplateService } from "../shared/gen/es/meridian/v1/template_service_pb.ts";
 import { VmService } from "../shared/gen/es/meridian/v1/vm_service_pb.ts";
 import { type Connection, connectionFlags, isJsonWanted, openTransport, resolveConnection } from "./connection.ts";
+import { Failure } from "./failure.ts";
 import { DetailView } from "./output/detail.ts";
 import { type Paint, paintFor } from "./output/paint.ts";
 import { type Column, renderTable } from "./output/table.ts";
-import { describeFailure } from "./server-failure.ts";
+import { describeFailure, isConnectionLost } from "./server-failure.ts";
 import type { Terminal } from "./terminal.ts";
+import { plainTextFailure } from "./tls-failure.ts";
 
 export interface Session {
   readonly terminal: Terminal;
@@ -45,7 +47,7 @@ export async function withSession(
   command: CommandUnknownOpts,
   verb: (session: Session) => Promise<void>,
 ): Promise<void> {
-  const connection = resolveConnection(connectionFlags(command), terminal);
+  const connection = await resolveConnection(connectionFlags(command), terminal);
   const { transport, close } = openTransport(connection);
   const signal = terminal.interrupted;
   try {
@@ -66,10 +68,17 @@ export async function withSession(
       nowMs: terminal.clock.wallMs(),
     });
   } catch (error) {
-    throw describeFailure(error, connection, signal);
+    const failure = describeFailure(error, connection, signal);
+    throw (await brokeOff(failure, connection, terminal)) ?? failure;
   } finally {
     close();
   }
+}
+
+/** A server that expects TLS just hangs up on plain text: it is asked which of the two it speaks. */
+async function brokeOff(failure: Error, connection: Connection, terminal: Terminal): Promise<Failure | undefined> {
+  const isLost = failure instanceof Failure && isConnectionLost(failure.options.cause);
+  return isLost ? await plainTextFailure(connection, terminal.clock) : undefined;
 }
 
 /** Prints one resource: as JSON if that is wanted, else as `text` has it. */

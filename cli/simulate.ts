@@ -2,22 +2,26 @@
 import { randomInt } from "node:crypto";
 import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { createLogger } from "../shared/log.ts";
+import type { JoinTokenContent } from "../shared/tls/join-token.ts";
 import { deriveSeed } from "../simulator/random.ts";
 import type { SimulatedMacOptions } from "../simulator/simulated-mac.ts";
+import { parseJoinTokenFlag } from "./agent/enrolment.ts";
 import { wrongUsage } from "./failure.ts";
 import { silenceGrpc } from "./grpc-log.ts";
 import { goldenLinux, goldenMacos, labCatalog } from "./lab/lab-images.ts";
 import type { SimulatedHost } from "./lab/simulated-host.ts";
 import type { Program } from "./program-type.ts";
+import { requireLoopback } from "./service.ts";
 import type { Terminal } from "./terminal.ts";
-import { formatAddress, isLoopback, parseAddress } from "./values/address.ts";
+import { formatAddress, parseAddress } from "./values/address.ts";
 import { wholeNumber } from "./values/number.ts";
 import { parseRange, parseShare, type Range } from "./values/range.ts";
 import { examples } from "./verbs.ts";
 import { readVersion } from "./version.ts";
 
 interface SimulateFlags {
-  readonly server: string;
+  readonly server?: string;
+  readonly joinToken?: JoinTokenContent;
   readonly hosts: number;
   readonly macos: number;
   readonly intel: number;
@@ -32,6 +36,8 @@ interface SimulateFlags {
   readonly insecure?: true;
 }
 
+const defaultServer = "127.0.0.1:7071";
+
 /** More have no address of their own in 127.0.0.0/8 for their guests. */
 const hostsMax = 16_000;
 
@@ -44,7 +50,17 @@ export function registerSimulate(program: Program, terminal: Terminal): void {
         "over HTTP, that behaves as that of Parallels Desktop. They carry the golden VMs golden-macos and golden-linux, and " +
         "reach a catalog with MACOS-15-CI and UBUNTU-24.",
     )
-    .addOption(new Option("--server <address>", "the server's address for agents").default("127.0.0.1:7071"))
+    .addOption(
+      new Option(
+        "--server <address>",
+        `the server's address for agents (default: what the join token says, or ${defaultServer})`,
+      ),
+    )
+    .addOption(
+      new Option("--join-token <token>", "lets the Macs into the pool; it must be good for as many").argParser(
+        parseJoinTokenFlag,
+      ),
+    )
     .addOption(new Option("--hosts <number>", "how many Macs").argParser(wholeNumber(1, hostsMax)).default(3))
     .addOption(
       new Option("--macos <share>", "how many of them carry golden-macos").argParser(parseShare).default(1, "100%"),
@@ -78,6 +94,7 @@ export function registerSimulate(program: Program, terminal: Terminal): void {
     .addHelpText(
       "after",
       examples(
+        "simulate --join-token mjt1.… --hosts 50",
         "simulate --insecure --hosts 50",
         "simulate --insecure --hosts 1000 --in-memory --create-ms 200..900 --fail 1%",
       ),
@@ -86,24 +103,29 @@ export function registerSimulate(program: Program, terminal: Terminal): void {
 }
 
 async function simulate(terminal: Terminal, flags: SimulateFlags): Promise<void> {
-  const server = parseAddress(flags.server);
-  if (flags.insecure !== true) throw wrongUsage("agents speak plain text so far", "Say --insecure.");
-  if (!isLoopback(server.host)) {
+  const { joinToken } = flags;
+  if ((flags.insecure === true) === (joinToken !== undefined)) {
     throw wrongUsage(
-      `--insecure is for this machine only, and ${server.host} is another`,
-      "Use an address of 127.0.0.0/8.",
+      "either --join-token or --insecure must be said",
+      "`meridian token create --join --uses N` makes a token; --insecure is for a server that was started with it.",
     );
   }
+  const servers =
+    flags.server === undefined && joinToken !== undefined
+      ? joinToken.addresses
+      : [formatAddress(parseAddress(flags.server ?? defaultServer))];
+  for (const server of servers) requireLoopback(flags.insecure, { "--server": parseAddress(server) });
   // Only here, so that no other verb waits for agents and simulated Macs to load.
   const { createJitter, startSimulatedHost } = await import("./lab/simulated-host.ts");
   await silenceGrpc();
   const log = createLogger("meridian-simulate", { level: "warn" });
   const hosts: SimulatedHost[] = [];
-  terminal.stderr.write(`starting ${flags.hosts} simulated Macs for ${formatAddress(server)}, seed ${flags.seed}\n`);
+  terminal.stderr.write(`starting ${flags.hosts} simulated Macs for ${servers.join(", ")}, seed ${flags.seed}\n`);
   try {
     for (let index = 0; index < flags.hosts && !terminal.interrupted.aborted; index += 1) {
       const host = await startSimulatedHost({
-        servers: [formatAddress(server)],
+        servers,
+        joinToken,
         hostId: hostIdOf(flags, index),
         mac: macOptions(flags, index),
         inMemory: flags.inMemory === true,

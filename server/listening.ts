@@ -1,6 +1,6 @@
 /** Ports: binding gRPC and HTTP servers to addresses, and closing them within a bound. */
 import type { Server as HttpServer } from "node:http";
-import { type Server as GrpcServer, ServerCredentials } from "@grpc/grpc-js";
+import type { Server as GrpcServer, ServerCredentials } from "@grpc/grpc-js";
 import { type Clock, sleep } from "../shared/clock.ts";
 import { fieldInvalid, MeridianError } from "../shared/errors.ts";
 import { isLoopbackName } from "./api/origin.ts";
@@ -25,15 +25,23 @@ export function checkLoopback(field: string, address: Address): void {
       `must be an address of this machine alone, such as 127.0.0.1, not ${address.host}: there is no authentication`,
     );
   }
+}
+
+/** Throws FIELD_INVALID. */
+export function checkPort(field: string, address: Address): void {
   if (!Number.isInteger(address.port) || address.port < 0 || address.port > 65_535) {
     throw fieldInvalid(field, `must have a port from 0 to 65535, not ${address.port}`);
   }
 }
 
 /** Binds the server, and returns the address that it got. Rejects with FIELD_INVALID when it cannot be had. */
-export function listenGrpc(server: GrpcServer, field: string, address: Address): Promise<Address> {
+export function listenGrpc(
+  server: GrpcServer,
+  credentials: ServerCredentials,
+  { field, address }: { readonly field: string; readonly address: Address },
+): Promise<Address> {
   return new Promise((resolve, reject) => {
-    server.bindAsync(formatAddress(address), ServerCredentials.createInsecure(), (error, port) => {
+    server.bindAsync(formatAddress(address), credentials, (error, port) => {
       if (error === null) resolve({ host: address.host, port });
       else reject(cannotListen(field, address, error));
     });

@@ -3,18 +3,18 @@
  * Nothing outlives `close()`; when the engine has to end, everything else is closed and `closed` tells why.
  */
 import { join } from "node:path";
-import { Server as GrpcServer } from "@grpc/grpc-js";
+import { Server as GrpcServer, ServerCredentials } from "@grpc/grpc-js";
 import { AssertionFailed } from "../shared/assert.ts";
 import { type Clock, systemClock } from "../shared/clock.ts";
-import { fieldInvalid } from "../shared/errors.ts";
 import type { IdSource } from "../shared/ids.ts";
 import type { Logger } from "../shared/log.ts";
 import { readBootClock } from "../shared/machine.ts";
-import { everybody } from "./access/admission.ts";
+import { openAdminToken } from "./access/admin-token.ts";
+import { type Admission, everybody } from "./access/admission.ts";
 import { Guard } from "./api/access/guard.ts";
 import { Backups } from "./api/backups.ts";
 import type { ApiContext } from "./api/context.ts";
-import { createErrorReporter } from "./api/error-status.ts";
+import { createErrorReporter, type ErrorReporter } from "./api/error-status.ts";
 import { createGrpcApi } from "./api/grpc.ts";
 import { createHttpServer } from "./api/http.ts";
 import { closePortMs, drainCallsMs } from "./api/limits.ts";
@@ -22,9 +22,12 @@ import { ActiveCalls } from "./api/rpc/active-calls.ts";
 import { createServices } from "./api/services/services.ts";
 import { VmChanges } from "./api/vm-changes.ts";
 import { Engine } from "./engine/engine.ts";
+import { createAgentCalls } from "./enrolment/agent-calls.ts";
+import { Enrolment } from "./enrolment/enrolment.ts";
 import {
   type Address,
   checkLoopback,
+  checkPort,
   closeGrpc,
   closeHttp,
   formatAddress,
@@ -32,10 +35,12 @@ import {
   listenHttp,
   within,
 } from "./listening.ts";
+import { type HostPeer, type IdentifyPeer, identifyByCertificate } from "./sessions/peer.ts";
 import { agentServerOptions } from "./sessions/server-options.ts";
 import { createSessions, type SessionSettings, type Sessions } from "./sessions/sessions.ts";
 import { replaceFileDurably } from "./storage/durable-file.ts";
 import { type LevelStore, openLevelStore } from "./storage/level-store.ts";
+import { openSecurity, type Security, type TlsSettings } from "./tls/open-security.ts";
 
 export interface ServerOptions {
   /** Where everything is stored; made if it is absent. */
@@ -46,8 +51,10 @@ export interface ServerOptions {
   readonly agentListen: Address;
   /** The HTTP port. */
   readonly httpListen: Address;
-  /** Plain text and no authentication: for now the only way, and on loopback alone. */
+  /** Plain text and no authentication, on loopback alone. False: TLS, and every caller is asked who it is. */
   readonly insecure: boolean;
+  /** What is not as usual about TLS; nothing if `insecure`. */
+  readonly tls?: TlsSettings;
   readonly clock: Clock;
   readonly ids: IdSource;
   readonly log: Logger;
@@ -88,16 +95,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   return server;
 }
 
-function checkOptions(options: ServerOptions): void {
-  if (!options.insecure) {
-    throw fieldInvalid(
-      "insecure",
-      "must be set: the server has no TLS and no authentication yet, and serves this machine alone",
-    );
+function checkOptions({ insecure, listen, agentListen, httpListen }: ServerOptions): void {
+  const addresses = { listen, agent_listen: agentListen, http_listen: httpListen };
+  for (const [field, address] of Object.entries(addresses)) {
+    if (insecure) checkLoopback(field, address);
+    checkPort(field, address);
   }
-  checkLoopback("listen", options.listen);
-  checkLoopback("agent_listen", options.agentListen);
-  checkLoopback("http_listen", options.httpListen);
 }
 
 /** What the API works on. */
@@ -105,6 +108,15 @@ interface Core {
   readonly store: LevelStore;
   readonly engine: Engine;
   readonly sessions: Sessions;
+  /** Absent: the server is insecure. */
+  readonly enrolment: SecureEnrolment | undefined;
+}
+
+/** What makes the ports secure, and gives hosts what they show there. */
+interface SecureEnrolment {
+  readonly security: Security;
+  readonly enrolment: Enrolment;
+  readonly identify: IdentifyPeer;
 }
 
 class ComposedServer implements RunningServer {
@@ -118,6 +130,7 @@ class ComposedServer implements RunningServer {
   /** What ended the server, if it was not asked to end. */
   private failure: { readonly error: unknown } | undefined;
   private isReady = false;
+  private agentPort: Address | undefined;
 
   constructor(options: ServerOptions) {
     this.options = options;
@@ -130,15 +143,25 @@ class ComposedServer implements RunningServer {
     const { options } = this;
     const store = await this.openStore();
     const engine = await this.openEngine(store);
-    const sessions = this.openSessions(engine);
-    const agentPort = this.createAgentPort(sessions);
-    const { grpc, http } = await this.openApi(this.apiContext({ store, engine, sessions }), sessions);
+    const security = await this.openSecurity(store);
+    const enrolment = security && this.openEnrolment(engine, security);
+    const core: Core = { store, engine, sessions: this.openSessions(engine, enrolment), enrolment };
+    const agentPort = this.createAgentPort(core);
+    const { grpc, http } = await this.openApi(core, this.apiContext(core));
     // Last, so that clients do not wait until every Mac of the pool has said hello again.
-    const agents = await listenGrpc(agentPort, "agent_listen", options.agentListen);
+    const agents = await this.listenForAgents(agentPort, security);
     this.addresses = { grpc: formatAddress(grpc), agent: formatAddress(agents), http: formatAddress(http) };
     await replaceFileDurably(join(options.dataDir, "addresses.json"), `${JSON.stringify(this.addresses)}\n`);
     this.isReady = true;
-    options.log.info({ ...this.addresses, version: options.version, data_dir: options.dataDir }, "serving");
+    options.log.info(
+      {
+        ...this.addresses,
+        version: options.version,
+        data_dir: options.dataDir,
+        ...(security !== undefined && { ca_fingerprint: security.authority.fingerprint }),
+      },
+      "serving",
+    );
   }
 
   close(): Promise<void> {
@@ -180,20 +203,42 @@ class ComposedServer implements RunningServer {
     return engine;
   }
 
-  private openSessions(engine: Engine): Sessions {
+  /** Nothing if the server is to be insecure. */
+  private async openSecurity(store: LevelStore): Promise<Security | undefined> {
+    const { insecure, tls, dataDir, listen, agentListen, httpListen, clock, log } = this.options;
+    if (insecure) return undefined;
+    const listens = [listen, agentListen, httpListen];
+    const security = await openSecurity(tls ?? {}, { dataDir, poolUid: store.poolUid, listens, clock, log });
+    this.opened.defer(() => security.ports.close());
+    return security;
+  }
+
+  private openEnrolment(engine: Engine, security: Security): SecureEnrolment {
+    const { clock, ids, log } = this.options;
+    const { authority } = security;
+    const identify = identifyByCertificate(authority.poolUid, () => clock.wallMs());
+    return { security, identify, enrolment: new Enrolment({ engine, authority, ids, log }) };
+  }
+
+  private openSessions(engine: Engine, secure: SecureEnrolment | undefined): Sessions {
     const { clock, ids, log, version, sessions: settings } = this.options;
-    return createSessions({
+    const sessions = createSessions({
       engine,
       ids,
       clock,
       log,
       serverVersion: version,
       ...(settings === undefined ? {} : { settings }),
+      ...(secure && {
+        security: { identify: secure.identify, notice: (peer: HostPeer) => secure.enrolment.notice(peer) },
+      }),
     });
+    secure?.security.authority.onChange(() => sessions.noticeAll());
+    return sessions;
   }
 
-  private apiContext({ store, engine, sessions }: Core): ApiContext {
-    const { clock, ids, version } = this.options;
+  private apiContext({ store, engine, sessions, enrolment }: Core): ApiContext {
+    const { clock, ids, version, agentListen } = this.options;
     const vmChanges = new VmChanges(engine);
     this.opened.defer(() => vmChanges.close());
     return {
@@ -205,32 +250,65 @@ class ComposedServer implements RunningServer {
       ids,
       version,
       startTimeMs: engine.nowMs(),
+      security: enrolment && {
+        authority: enrolment.security.authority,
+        names: enrolment.security.names,
+        // The port is known once it is open, a moment after the API is.
+        agentAddresses: () => {
+          const { port } = this.agentPort ?? agentListen;
+          return enrolment.security.hostsFor(agentListen).map((host) => formatAddress({ host, port }));
+        },
+      },
     };
   }
 
-  private createAgentPort(sessions: Sessions): GrpcServer {
+  private createAgentPort({ sessions, enrolment: secure }: Core): GrpcServer {
     const { clock } = this.options;
     const server = new GrpcServer(agentServerOptions);
-    server.addService(sessions.service.definition, { ...sessions.service.implementation });
+    const { enrolment, identify = () => undefined } = secure ?? {};
+    const calls = createAgentCalls({ enrolment, identify, errors: this.errorReporter() });
+    server.addService(sessions.service.definition, { ...sessions.service.implementation, ...calls });
     this.opened.defer(() => closeGrpc(server, clock, closePortMs));
     return server;
   }
 
-  private async openApi(
-    context: ApiContext,
-    sessions: Sessions,
-  ): Promise<{ readonly grpc: Address; readonly http: Address }> {
-    const { listen, httpListen, clock, ids, log, version } = this.options;
-    const calls = new ActiveCalls();
-    const errors = createErrorReporter(ids, log, (error) => {
+  private async listenForAgents(server: GrpcServer, security: Security | undefined): Promise<Address> {
+    const credentials = security?.ports.agents ?? ServerCredentials.createInsecure();
+    this.agentPort = await listenGrpc(server, credentials, {
+      field: "agent_listen",
+      address: this.options.agentListen,
+    });
+    return this.agentPort;
+  }
+
+  private errorReporter(): ErrorReporter {
+    const { ids, log } = this.options;
+    return createErrorReporter(ids, log, (error) => {
       if (error instanceof AssertionFailed) this.fail(error);
     });
-    const admission = everybody;
+  }
+
+  private async openApi(
+    { sessions, enrolment }: Core,
+    context: ApiContext,
+  ): Promise<{ readonly grpc: Address; readonly http: Address }> {
+    const { listen, httpListen, clock, version, dataDir } = this.options;
+    const security = enrolment?.security;
+    const admission: Admission = security === undefined ? everybody : await openAdminToken(dataDir);
+    const calls = new ActiveCalls();
+    const errors = this.errorReporter();
     const guard = new Guard({ engine: context.engine, admission });
     this.opened.defer(() => guard.close());
     const services = createServices(context).map((binding) => guard.bind(binding));
     const grpc = createGrpcApi(services, { calls, errors, admission, clock });
-    const http = createHttpServer(services, { calls, errors, admission, version, isReady: () => this.isReady });
+    const http = createHttpServer(services, {
+      calls,
+      errors,
+      admission,
+      version,
+      isReady: () => this.isReady,
+      security: security?.ports,
+    });
     this.opened.defer(() => closeGrpc(grpc.server, clock, closePortMs));
     this.opened.defer(() => closeHttp(http, clock, closePortMs));
     this.opened.defer(() => within(calls.close(), clock, drainCallsMs));
@@ -240,7 +318,10 @@ class ComposedServer implements RunningServer {
       grpc.health.setServing(false);
     });
     const addresses = {
-      grpc: await listenGrpc(grpc.server, "listen", listen),
+      grpc: await listenGrpc(grpc.server, security?.ports.clients ?? ServerCredentials.createInsecure(), {
+        field: "listen",
+        address: listen,
+      }),
       http: await listenHttp(http, "http_listen", httpListen),
     };
     grpc.health.setServing(true);

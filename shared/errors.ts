@@ -74,6 +74,10 @@ export const errorReasons = {
   ROLE_MISSING: "PERMISSION_DENIED",
   /** The caller's rights have changed under a call that went on. */
   ACCESS_CHANGED: "ABORTED",
+  /** A join token is unknown, spent, expired, revoked, or for other hosts. */
+  JOIN_TOKEN_REFUSED: "PERMISSION_DENIED",
+  /** The certificates of the host were revoked. */
+  HOST_REVOKED: "PERMISSION_DENIED",
   /** A bug of Meridian's. */
   INTERNAL_ERROR: "INTERNAL",
 } as const satisfies Record<string, ErrorCode>;

@@ -17,6 +17,8 @@ export type TemplateId = Branded<"TemplateId">;
 export type CatalogId = Branded<"CatalogId">;
 /** The last part of `projects/{project}`. */
 export type ProjectId = Branded<"ProjectId">;
+/** The last part of `joinTokens/{join_token}`. */
+export type JoinTokenId = Branded<"JoinTokenId">;
 /** A command's id; derived from its VM's uid and a counter, or random for commands without a VM of the pool. */
 export type CommandId = Branded<"CommandId">;
 /** Unique for ever: 32 lower-case hex digits. */
@@ -28,6 +30,7 @@ export const asVmId = (text: string): VmId => text as VmId;
 export const asTemplateId = (text: string): TemplateId => text as TemplateId;
 export const asCatalogId = (text: string): CatalogId => text as CatalogId;
 export const asProjectId = (text: string): ProjectId => text as ProjectId;
+export const asJoinTokenId = (text: string): JoinTokenId => text as JoinTokenId;
 export const asCommandId = (text: string): CommandId => text as CommandId;
 export const asUid = (text: string): Uid => text as Uid;
 

@@ -11,7 +11,8 @@ import {
 import type { LinkStream, LinkStreamEvents, LinkTransport } from "./transport.ts";
 
 export interface GrpcTransportOptions {
-  readonly credentials: ChannelCredentials;
+  /** Asked for with every dial, since a certificate is renewed now and then. */
+  readonly credentials: () => ChannelCredentials;
   /** The time between two pings, in ms. Default 10,000. */
   readonly keepaliveMs?: number;
   /** How long an answer to a ping may take, in ms. Default 5,000. */
@@ -28,7 +29,7 @@ export function createGrpcTransport(options: GrpcTransportOptions): LinkTranspor
   };
   return {
     open: (address, events) => {
-      const client = new AgentServiceClient(address, options.credentials, channelOptions);
+      const client = new AgentServiceClient(address, options.credentials(), channelOptions);
       return attach(client, client.connect(), events);
     },
   };

@@ -1,5 +1,6 @@
 /** What the link carries: the agent answers with what is true at the moment of sending, so that nothing stale waits in a queue. */
 import type {
+  CertificateNotice,
   Command,
   CommandUpdate,
   Heartbeat,
@@ -31,6 +32,8 @@ export interface LinkSource {
   /** The server takes the newest Hello for one that was held up: the next has to be of a new series. */
   onHelloOutdated(): void;
   onSettings(settings: Settings): void;
+  /** When to renew the host's certificate. */
+  onCertificateNotice(notice: CertificateNotice): void;
   onCommand(command: Command): void;
   onCancel(commandId: string, reason: string): void;
   onLeases(leases: Leases): void;

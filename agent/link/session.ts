@@ -153,6 +153,9 @@ export class Session {
       case "settings":
         this.#takeSettings(payload.settings);
         break;
+      case "certificateNotice":
+        source.onCertificateNotice(payload.certificateNotice);
+        break;
       case "welcome":
       case "goodbye":
       case undefined:

@@ -6,6 +6,7 @@ import { HostService } from "../../shared/gen/es/meridian/v1/host_service_pb.ts"
 import { TemplateService } from "../../shared/gen/es/meridian/v1/template_service_pb.ts";
 import { VmStatus_State } from "../../shared/gen/es/meridian/v1/vm_pb.ts";
 import { VmService } from "../../shared/gen/es/meridian/v1/vm_service_pb.ts";
+import { parseFingerprint } from "../../shared/tls/fingerprint.ts";
 import { openTransport, resolveConnection } from "../connection.ts";
 import { contextFilePath, readContextFile } from "../context-file.ts";
 import { templateSource } from "../template/views.ts";
@@ -63,12 +64,15 @@ export async function completeNames(
       return Object.entries(contexts).map(([text, { server }]) => ({ text, description: server }));
     }
     const setting = (flag: string, variable: string) => given.get(flag) ?? terminal.environment[variable];
-    const connection = resolveConnection(
+    const connection = await resolveConnection(
       {
         server: setting("server", "MERIDIAN_SERVER"),
         token: setting("token", "MERIDIAN_TOKEN"),
         context: setting("context", "MERIDIAN_CONTEXT"),
         timeoutMs: deadlineMs,
+        insecure: false,
+        caFile: setting("ca-file", "MERIDIAN_CA_FILE"),
+        caFingerprint: parseFingerprint(setting("ca-fingerprint", "MERIDIAN_CA_FINGERPRINT") ?? ""),
       },
       terminal,
     );

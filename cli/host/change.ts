@@ -108,10 +108,35 @@ export function registerHostChange(noun: Program, terminal: Terminal): void {
     );
 
   noun
+    .command("revoke")
+    .argument("<host...>", "the hosts' names")
+    .summary("refuse a host's certificates at once")
+    .description(
+      "Refuses everything that the host could prove itself with, at once: its session ends, its VMs run on until their leases " +
+        "end, and it comes back only with a new join token. For a Mac that was lost or sold, or whose key got out.",
+    )
+    .addHelpText("after", examples("host revoke mac-1"))
+    .action((names, _options, command) =>
+      withSession(terminal, command, (session) =>
+        forEachName(session, names, async (text) => {
+          const name = resourceName("hosts", text);
+          const message = required((await session.hosts.revokeHost({ name }, session.call)).host, "host in the answer");
+          printResource(
+            session,
+            { schema: HostSchema, message },
+            () => `${name}: its certificates are refused from now on\n`,
+          );
+        }),
+      ),
+    );
+
+  noun
     .command("delete")
     .argument("<host...>", "the hosts' names")
     .summary("forget a host")
-    .description("Forgets a host that is not connected. An agent that still runs there brings it back.")
+    .description(
+      "Forgets a host that is not connected, and refuses its certificates. With --insecure, an agent that still runs there brings it back.",
+    )
     .option("--force", "even though VMs stand there; their records end as failed")
     .addHelpText("after", examples("host delete mac-1", "host delete mac-1 --force"))
     .action((names, { force }, command) =>

@@ -2,12 +2,15 @@
  * A simulated host: a simulated Mac, and a real agent that dials a server for it. `simulate`, the demo and the tests put
  * their pools together from these; nothing else knows both sides.
  */
-import { type Agent, startAgent } from "../../agent/agent.ts";
+import { type Agent, type AgentOptions, startAgent } from "../../agent/agent.ts";
+import { enrol } from "../../agent/identity/enrol.ts";
+import { createVolatileIdentityStore } from "../../agent/identity/identity.ts";
 import type { ParallelsApi } from "../../agent/parallels/api.ts";
 import { createHttpParallelsApi } from "../../agent/parallels/http-api.ts";
 import type { AgentTuning } from "../../agent/tuning.ts";
 import { systemClock } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/log.ts";
+import type { JoinTokenContent } from "../../shared/tls/join-token.ts";
 import { createTableGuests } from "../../simulator/guest/command-table.ts";
 import { createInMemoryApi } from "../../simulator/in-memory-api.ts";
 import { SimulatedMac } from "../../simulator/mac.ts";
@@ -18,6 +21,8 @@ export interface SimulatedHostOptions {
   /** The servers' agent addresses, each as "host:port". */
   readonly servers: readonly string[];
   readonly hostId: string;
+  /** Lets the host into the pool. Absent: plain text, and nothing to prove. */
+  readonly joinToken?: JoinTokenContent | undefined;
   readonly mac: SimulatedMacOptions;
   /** Leave HTTP out: the agent speaks to the model directly. */
   readonly inMemory?: boolean;
@@ -43,9 +48,11 @@ export interface SimulatedHost {
 }
 
 export async function startSimulatedHost(options: SimulatedHostOptions): Promise<SimulatedHost> {
+  const identity = await enrolled(options);
   const { mac, service, parallels, closeMac } = await startMac(options);
   const agent = startAgent({
     servers: options.servers,
+    ...identity,
     hostId: options.hostId,
     parallels,
     log: options.log.child({ host_id: options.hostId }),
@@ -67,6 +74,21 @@ export async function startSimulatedHost(options: SimulatedHostOptions): Promise
       await closeMac();
     },
   };
+}
+
+/** A simulated Mac is gone with its process, and so is who it was. */
+async function enrolled({
+  joinToken: token,
+  hostId,
+  servers,
+  log,
+  random,
+}: SimulatedHostOptions): Promise<Pick<AgentOptions, "identity">> {
+  if (token === undefined) return {};
+  const store = createVolatileIdentityStore();
+  const { signal } = new AbortController();
+  const identity = await enrol({ token, hostId, servers, store, clock: systemClock, random, log, signal });
+  return { identity: { identity, store } };
 }
 
 /** Jitter for an agent that a seed repeats. */

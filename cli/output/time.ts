@@ -10,9 +10,11 @@ export function age(time: Timestamp | undefined, nowMs: number): string {
   return ageMs < 1000 ? "now" : formatDuration(ageMs);
 }
 
-/** The moment in UTC to the second, and how long ago that was. */
+/** The moment in UTC to the second, and how long ago that was, or how far ahead it is. */
 export function moment(time: Timestamp | undefined, nowMs: number): string {
   if (time === undefined) return "";
+  const leftMs = timestampDate(time).getTime() - nowMs;
+  if (leftMs >= 1000) return `${isoSeconds(time)} (in ${formatDuration(leftMs)})`;
   const ago = age(time, nowMs);
   return `${isoSeconds(time)} (${ago === "now" ? ago : `${ago} ago`})`;
 }

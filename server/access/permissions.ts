@@ -58,6 +58,8 @@ const hosts: PermissionsOf<typeof HostService> = {
   releaseHost: inPool("operator"),
   drainHost: inPool("operator"),
   deleteHost: inPool("operator"),
+  // Whoever lets Macs in, and shuts them out, decides what the pool trusts.
+  revokeHost: inPool("admin"),
   controlHostVm: inPool("operator"),
 };
 
@@ -93,6 +95,14 @@ const access: PermissionsOf<typeof AccessService> = {
   createProject: inPool("admin"),
   updateProject: inPool("admin"),
   deleteProject: inPool("admin"),
+  getJoinToken: inPool("admin"),
+  listJoinTokens: inPool("admin"),
+  createJoinToken: inPool("admin"),
+  revokeJoinToken: inPool("admin"),
+  deleteJoinToken: inPool("admin"),
+  getCertificateAuthority: inPool("viewer"),
+  rotateCertificateAuthority: inPool("admin"),
+  finishCertificateAuthorityRotation: inPool("admin"),
 };
 
 const events: PermissionsOf<typeof EventService> = {

@@ -2,7 +2,9 @@
  * The HTTP port: the API by Connect, gRPC-Web and JSON over HTTP/1.1, signs of life for probes, and a page that says what
  * this is. Bodies, headers, times and connections are bounded; no other origin is let in.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from "node:http";
+import { createServer as createHttpsServer, type Server as HttpsServer } from "node:https";
+import type { TlsOptions } from "node:tls";
 import { createContextValues } from "@connectrpc/connect";
 import { errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
@@ -27,6 +29,14 @@ export interface HttpOptions extends RouteOptions {
   readonly version: string;
   /** Whether requests can be served now. */
   readonly isReady: () => boolean;
+  /** How it speaks TLS; absent: plain text. */
+  readonly security?: HttpSecurity | undefined;
+}
+
+export interface HttpSecurity {
+  readonly httpsOptions: TlsOptions;
+  /** Keeps the certificate of the server up to date from now on. */
+  keep(server: HttpsServer): void;
 }
 
 /** A server that does not listen yet. */
@@ -46,24 +56,36 @@ export function createHttpServer(bindings: readonly ServiceBinding[], options: H
       servePage(request as IncomingMessage, response as ServerResponse, options);
     },
   });
-  const server = createServer(
-    {
-      headersTimeout: httpHeadersTimeoutMs,
-      requestTimeout: httpRequestTimeoutMs,
-      keepAliveTimeout: httpKeepAliveTimeoutMs,
-      maxHeaderSize: httpHeaderBytesMax,
-      // Looks for connections that broke these bounds as often as the smallest of them.
-      connectionsCheckingInterval: httpHeadersTimeoutMs,
-    },
-    (request, response) => {
-      response.setHeader("x-content-type-options", "nosniff");
-      const refusal = refusedOrigin(request.headers);
-      if (refusal === undefined) api(request, response);
-      else serveText(response, 403, refusal);
-    },
-  );
+  const { security } = options;
+  const server = openServer(security, (request, response) => {
+    response.setHeader("x-content-type-options", "nosniff");
+    const refusal = refusedOrigin(request.headers, security === undefined ? "http" : "https");
+    if (refusal === undefined) api(request, response);
+    else serveText(response, 403, refusal);
+  });
   server.maxConnections = httpConnectionsMax;
   server.maxHeadersCount = httpHeadersMax;
+  return server;
+}
+
+const serverOptions: ServerOptions = {
+  headersTimeout: httpHeadersTimeoutMs,
+  requestTimeout: httpRequestTimeoutMs,
+  keepAliveTimeout: httpKeepAliveTimeoutMs,
+  maxHeaderSize: httpHeaderBytesMax,
+  // Looks for connections that broke these bounds as often as the smallest of them.
+  connectionsCheckingInterval: httpHeadersTimeoutMs,
+};
+
+function openServer(
+  security: HttpSecurity | undefined,
+  serve: (request: IncomingMessage, response: ServerResponse) => void,
+): Server {
+  if (security === undefined) return createServer(serverOptions, serve);
+  // A peer that never ends its handshake is held to the same bound as one that never ends its headers.
+  const handshake = { handshakeTimeout: httpHeadersTimeoutMs, ALPNProtocols: ["http/1.1"] };
+  const server = createHttpsServer({ ...serverOptions, ...security.httpsOptions, ...handshake }, serve);
+  security.keep(server);
   return server;
 }
 

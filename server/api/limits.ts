@@ -58,6 +58,15 @@ export const leaseDurationMs = { least: 10_000, most: 30 * 24 * 3_600_000 } as c
 /** A VM that is wanted for longer than a year is wanted without a bound. */
 export const maxLifetimeMs = { least: 10_000, most: 365 * 24 * 3_600_000 } as const;
 
+/** A rollout of a whole pool with one token. */
+export const joinTokenUses = { least: 1, most: 100_000 } as const;
+/** Short by default, since whoever reads it may join; a month for a rollout that takes its time. */
+export const joinTokenTtlMs = { default: 3_600_000, least: 60_000, most: 30 * 24 * 3_600_000 } as const;
+/** All of them stand in one string that people paste. */
+export const joinTokenAddressesMax = 8;
+/** Hosts that an answer names as examples of many. */
+export const pendingHostsMax = 100;
+
 /** As the protocol says: what fails on so many Macs would fail on the next. */
 export const retryAttemptsMax = 10;
 

@@ -1,6 +1,7 @@
 /** What lists and watches need to know of a kind of resource: where its records are, and how they become messages. */
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { type Host, HostSchema } from "../../shared/gen/es/meridian/v1/host_pb.ts";
+import { type JoinToken, JoinTokenSchema } from "../../shared/gen/es/meridian/v1/join_token_pb.ts";
 import { type Project, ProjectSchema } from "../../shared/gen/es/meridian/v1/project_pb.ts";
 import {
   type Catalog,
@@ -11,6 +12,7 @@ import {
 import { type Vm, VmSchema } from "../../shared/gen/es/meridian/v1/vm_pb.ts";
 import type { RecordChange } from "../engine/engine-api.ts";
 import { waitingSentence } from "../placement/explain.ts";
+import type { JoinTokenRecord } from "../pool/enrolment.ts";
 import type { HostRecord } from "../pool/host.ts";
 import type { ProjectRecord } from "../pool/project.ts";
 import type { CatalogRecord, TemplateRecord } from "../pool/template.ts";
@@ -19,6 +21,7 @@ import type { VmRecord } from "../pool/vm.ts";
 import { toCatalog } from "./convert/catalog.ts";
 import { toHost } from "./convert/host.ts";
 import { ImageIndex } from "./convert/image-index.ts";
+import { toJoinToken } from "./convert/join-token.ts";
 import { toProject } from "./convert/project.ts";
 import { toTemplate } from "./convert/template.ts";
 import { toVm } from "./convert/vm.ts";
@@ -61,6 +64,7 @@ export const hostKind: ResourceKind<HostRecord, typeof HostSchema> = {
   },
   affectedBy: (change) => {
     if (change.kind === "host") return [change];
+    if (change.kind === "credential") return [{ id: change.id, isDerived: true }];
     // What is allocated on a host changes when a VM comes or goes.
     if (change.kind !== "vm" || change.before?.host === change.after?.host) return [];
     return [change.before?.host, change.after?.host].flatMap((id) =>
@@ -96,4 +100,14 @@ export const projectKind: ResourceKind<ProjectRecord, typeof ProjectSchema> = {
     return (project) => toProject(project, view.projectLedger(project.id));
   },
   affectedBy: (change) => (change.kind === "project" ? [change] : []),
+};
+
+export const joinTokenKind: ResourceKind<JoinTokenRecord, typeof JoinTokenSchema> = {
+  collection: "joinTokens",
+  schema: JoinTokenSchema,
+  records: (view) => view.joinTokens,
+  converter: (_view, nowMs): ((token: JoinTokenRecord) => JoinToken) => {
+    return (token) => toJoinToken(token, nowMs);
+  },
+  affectedBy: (change) => (change.kind === "join-token" ? [change] : []),
 };

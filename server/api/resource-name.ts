@@ -3,12 +3,14 @@ import { fieldInvalid } from "../../shared/errors.ts";
 import {
   asCatalogId,
   asHostId,
+  asJoinTokenId,
   asProjectId,
   asTemplateId,
   asVmId,
   type CatalogId,
   type HostId,
   hostIdPattern,
+  type JoinTokenId,
   type ProjectId,
   resourceIdPattern,
   type TemplateId,
@@ -16,7 +18,7 @@ import {
 } from "../../shared/ids.ts";
 import type { FieldChecks } from "./field-checks.ts";
 
-export type Collection = "vms" | "hosts" | "templates" | "catalogs" | "projects";
+export type Collection = "vms" | "hosts" | "templates" | "catalogs" | "projects" | "joinTokens";
 
 export interface IdOf {
   readonly vms: VmId;
@@ -24,6 +26,7 @@ export interface IdOf {
   readonly templates: TemplateId;
   readonly catalogs: CatalogId;
   readonly projects: ProjectId;
+  readonly joinTokens: JoinTokenId;
 }
 
 /** The id in a name. Throws FIELD_INVALID if it is no name of the collection. */
@@ -66,6 +69,7 @@ const brands: { readonly [C in Collection]: (text: string) => IdOf[C] } = {
   templates: asTemplateId,
   catalogs: asCatalogId,
   projects: asProjectId,
+  joinTokens: asJoinTokenId,
 };
 
 const patterns: Readonly<Record<Collection, RegExp>> = {
@@ -74,6 +78,7 @@ const patterns: Readonly<Record<Collection, RegExp>> = {
   templates: resourceIdPattern,
   catalogs: resourceIdPattern,
   projects: resourceIdPattern,
+  joinTokens: resourceIdPattern,
 };
 
 function idInName<C extends Collection>(collection: C, name: string): IdOf[C] | undefined {

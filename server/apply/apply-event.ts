@@ -19,6 +19,14 @@ import {
 import { applyVmCreate, applyVmRenew, applyVmUpdate, applyVmWant } from "./client-vm.ts";
 import { applyCommandReported } from "./command.ts";
 import { applyHostProbed, applyVmCommanded, applyVmPlaced } from "./decision.ts";
+import {
+  applyHostCertify,
+  applyHostEnrol,
+  applyHostRevoke,
+  applyJoinTokenCreate,
+  applyJoinTokenDelete,
+  applyJoinTokenRevoke,
+} from "./enrolment.ts";
 import { applyHostConnected, applyHostDisconnected, applyHostHeard, applyHostInventoried } from "./host-report.ts";
 import { applyOrphanRemove } from "./orphans.ts";
 import { applyVmReserved } from "./reservation.ts";
@@ -69,6 +77,18 @@ function apply(pool: Pool, event: PoolEvent, timeMs: number): EventReplies[PoolE
       return applyProjectDelete(pool, event);
     case "settings-update":
       return applySettingsUpdate(pool, event, timeMs);
+    case "join-token-create":
+      return applyJoinTokenCreate(pool, event, timeMs);
+    case "join-token-revoke":
+      return applyJoinTokenRevoke(pool, event, timeMs);
+    case "join-token-delete":
+      return applyJoinTokenDelete(pool, event);
+    case "host-enrol":
+      return applyHostEnrol(pool, event, timeMs);
+    case "host-certify":
+      return applyHostCertify(pool, event, timeMs);
+    case "host-revoke":
+      return applyHostRevoke(pool, event, timeMs);
     case "host-connected":
       return applyHostConnected(pool, event, timeMs);
     case "host-heard":

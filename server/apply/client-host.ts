@@ -7,6 +7,7 @@ import type { VmRecord } from "../pool/vm.ts";
 import { endQuarantine } from "./blame.ts";
 import { changeVm, failVm, moveVm, releasedHost } from "./change-vm.ts";
 import { checkEtag, checkGeneration } from "./checks.ts";
+import { revokeHost } from "./enrolment.ts";
 
 export function applyHostUpdate(pool: Pool, event: HostUpdate, timeMs: number): HostRecord {
   const host = findHost(pool, event.id);
@@ -45,6 +46,8 @@ export function applyHostDelete(pool: Pool, event: HostDelete, timeMs: number): 
     giveUp(pool, vm, timeMs);
   }
   pool.removeHost(host.id);
+  // What the Mac was given opens nothing any more; a new join token does.
+  if (pool.credentials.has(host.id)) revokeHost(pool, host.id, timeMs);
   return host;
 }
 

@@ -10,7 +10,7 @@ import type {
   HostInventoried,
   HostUse,
 } from "../pool/events.ts";
-import type { CachedImage, HostCondition, HostContact, HostFacts, HostRecord, HostSpec, HostVm } from "../pool/host.ts";
+import type { CachedImage, HostCondition, HostContact, HostFacts, HostRecord, HostVm } from "../pool/host.ts";
 import { nextHostState } from "../pool/host-machine.ts";
 import { heartbeatPeriodMs, resendsMax } from "../pool/limits.ts";
 import { orphansAmong } from "../pool/orphan.ts";
@@ -21,24 +21,19 @@ import { blame } from "./blame.ts";
 import { changeVm, failVm, moveVm, stateDeadlineMs } from "./change-vm.ts";
 import { currentHost } from "./checks.ts";
 import { applyCommandReport } from "./command.ts";
+import { checkNotRevoked } from "./enrolment.ts";
 import { retryElsewhere } from "./letting-go.ts";
+import { newHost } from "./new-host.ts";
 import { applyInventory } from "./sightings.ts";
 
-/** What a host is given when it is first seen. */
-export const initialHostSpec: HostSpec = {
-  schedulable: true,
-  labels: {},
-  reserved: { cpuCount: 0, memoryMib: 0, diskMib: 0 },
-  limits: { macosSlots: 2, parallelCreates: 4, cpuOvercommit: 1, memoryOvercommit: 1, diskOvercommit: 1 },
-};
-
 export function applyHostConnected(pool: Pool, event: HostConnected, timeMs: number): HostRecord | HelloRefusal {
+  if (event.certificateIssueTimeMs !== undefined) checkNotRevoked(pool, event.id, event.certificateIssueTimeMs);
   const known = pool.hosts.get(event.id);
   // What the host showed then is not so any more, and its agent has another session.
   if (isOutdated(event.dial, known?.dial)) return "outdated";
   // A Mac that was cloned, or restored on another one, does not have the VMs that run on the first; they have not vanished.
   if (isOtherMac(known?.facts, event.facts) && pool.vmsOn(event.id).size > 0) return "host-taken";
-  const before = known ?? enrolled(pool, event, timeMs);
+  const before = known ?? newHost(pool, { id: event.id, uid: event.uid, labels: {} }, timeMs);
   const state = nextHostState(before.state, "connected") ?? before.state;
   putHost(pool, before, timeMs, {
     state,
@@ -160,30 +155,6 @@ function putHost(pool: Pool, host: HostRecord, timeMs: number, fields: Partial<H
   const after: HostRecord = { ...host, ...fields, updateTimeMs: timeMs, revision: pool.nextRevision };
   pool.putHost(after);
   return after;
-}
-
-function enrolled(pool: Pool, event: HostConnected, timeMs: number): HostRecord {
-  return {
-    id: event.id,
-    uid: event.uid,
-    spec: initialHostSpec,
-    generation: 1,
-    createTimeMs: timeMs,
-    updateTimeMs: timeMs,
-    revision: 0,
-    state: "ENROLLED",
-    stateSinceMs: timeMs,
-    // Epochs of an earlier record of this host, removed or lost with the time between a backup and its restore, were lower:
-    // each of its sessions was a change, and the revision counts those too, and jumps at a restore.
-    epoch: pool.nextRevision - 1,
-    facts: event.facts,
-    agentLabels: event.agentLabels,
-    conditions: [],
-    images: [],
-    foreignVms: [],
-    orphans: [],
-    removalCount: 0,
-  };
 }
 
 function contactOf(

@@ -1,5 +1,13 @@
 /** What happens because time has passed: deadlines of VMs and hosts, retries, and the end of what is kept for a while. */
-import { asHostId, asTemplateId, asVmId, type HostId, type TemplateId, type VmId } from "../../shared/ids.ts";
+import {
+  asHostId,
+  asJoinTokenId,
+  asTemplateId,
+  asVmId,
+  type HostId,
+  type TemplateId,
+  type VmId,
+} from "../../shared/ids.ts";
 import type { HostRecord } from "../pool/host.ts";
 import { nextHostState } from "../pool/host-machine.ts";
 import { pendingExpiry } from "../pool/lease.ts";
@@ -11,6 +19,7 @@ import type { VmRecord } from "../pool/vm.ts";
 import { reservationEndMs, stateEndMs, vmDueMs } from "../pool/vm-due.ts";
 import { blame, settleHost, settleTemplate } from "./blame.ts";
 import { changeVm, failVm, moveVm } from "./change-vm.ts";
+import { credentialDue, joinTokenDue } from "./enrolment.ts";
 import { expireVm } from "./expiry.ts";
 import { partFromLostHost, retryElsewhere } from "./letting-go.ts";
 
@@ -29,6 +38,8 @@ export function applyTick(pool: Pool, timeMs: number): undefined {
       pool.dropOldHistory({ entriesMax: historyEntriesMax, fromMs: timeMs - historyRetentionMs });
     // The planner looks at what is due; the rest a moment later.
     else if (key === "queue") pool.scheduleQueue(timeMs + queueSpacingMs);
+    else if (key.startsWith("join-token/")) joinTokenDue(pool, asJoinTokenId(key.slice("join-token/".length)), timeMs);
+    else if (key.startsWith("credential/")) credentialDue(pool, asHostId(key.slice("credential/".length)), timeMs);
     else if (key.startsWith("vm/")) vmDue(pool, asVmId(key.slice(3)), timeMs);
     else if (key.startsWith("template/")) templateDue(pool, asTemplateId(key.slice(9)), timeMs);
     else if (key.startsWith("host/")) hostDue(pool, asHostId(key.slice(5)), timeMs);

@@ -1,6 +1,7 @@
 /** How the pool's records are stored: their kinds, and the way from a batch of changes to the store and back. */
 import { assertNever } from "../../shared/assert.ts";
 import type { RecordChange } from "../pool/changes.ts";
+import type { CredentialRecord, JoinTokenRecord } from "../pool/enrolment.ts";
 import type { HistoryPage } from "../pool/history.ts";
 import type { HostRecord } from "../pool/host.ts";
 import type { LifetimesRecord } from "../pool/lifetimes.ts";
@@ -22,6 +23,8 @@ const catalogKind = defineRecordKind<CatalogRecord>("catalog", []);
 const historyKind = defineRecordKind<HistoryPage>("history", []);
 const lifetimesKind = defineRecordKind<LifetimesRecord>("lifetimes", []);
 const projectKind = defineRecordKind<ProjectRecord>("project", []);
+const joinTokenKind = defineRecordKind<JoinTokenRecord>("join-token", []);
+const credentialKind = defineRecordKind<CredentialRecord>("credential", []);
 const requestKind = defineRecordKind<RequestRecord>("request", []);
 const settingsKind = defineRecordKind<SettingsRecord>("settings", []);
 
@@ -41,6 +44,8 @@ export const recordKinds = {
   template: templateKind,
   catalog: catalogKind,
   project: projectKind,
+  "join-token": joinTokenKind,
+  credential: credentialKind,
   history: historyKind,
   request: requestKind,
   lifetimes: lifetimesKind,
@@ -99,6 +104,8 @@ function putRecords(pool: Pool, records: readonly StoredRecord[]): number {
     else if (entry.kind === "catalog") pool.putCatalog(entry.record);
     else if (entry.kind === "lifetimes") pool.putLifetimes(entry.record);
     else if (entry.kind === "project") pool.putProject(entry.record);
+    else if (entry.kind === "join-token") pool.enrolments.putJoinToken(entry.record);
+    else if (entry.kind === "credential") pool.enrolments.putCredential(entry.record);
     else continue;
     noteTime(entry.record.updateTimeMs);
   }
@@ -130,6 +137,10 @@ function encodeAfter(change: RecordChange): string | undefined {
       return change.after && encodeRecord(catalogKind, change.after);
     case "project":
       return change.after && encodeRecord(projectKind, change.after);
+    case "join-token":
+      return change.after && encodeRecord(joinTokenKind, change.after);
+    case "credential":
+      return change.after && encodeRecord(credentialKind, change.after);
     case "request":
       return change.after && encodeRecord(requestKind, change.after);
     case "history":
@@ -149,6 +160,8 @@ type StoredRecord =
   | { readonly kind: "template"; readonly record: TemplateRecord }
   | { readonly kind: "catalog"; readonly record: CatalogRecord }
   | { readonly kind: "project"; readonly record: ProjectRecord }
+  | { readonly kind: "join-token"; readonly record: JoinTokenRecord }
+  | { readonly kind: "credential"; readonly record: CredentialRecord }
   | { readonly kind: "request"; readonly record: RequestRecord }
   | { readonly kind: "history"; readonly id: string; readonly read: () => HistoryPage }
   | { readonly kind: "lifetimes"; readonly record: LifetimesRecord }
@@ -168,6 +181,10 @@ function decodeEntry(entry: StoreEntry): StoredRecord {
       return { kind, record: decodeRecord(catalogKind, entry) };
     case "project":
       return { kind, record: decodeRecord(projectKind, entry) };
+    case "join-token":
+      return { kind, record: decodeRecord(joinTokenKind, entry) };
+    case "credential":
+      return { kind, record: decodeRecord(credentialKind, entry) };
     case "request":
       return { kind, record: decodeRecord(requestKind, entry) };
     case "history":

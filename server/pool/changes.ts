@@ -1,4 +1,6 @@
 /** Changes of records, as they become durable together. */
+
+import type { CredentialRecord, JoinTokenRecord } from "./enrolment.ts";
 import type { HistoryPage } from "./history.ts";
 import type { HostRecord } from "./host.ts";
 import type { LifetimesRecord } from "./lifetimes.ts";
@@ -20,6 +22,8 @@ export type RecordChange =
   | ChangeOf<"template", TemplateRecord>
   | ChangeOf<"catalog", CatalogRecord>
   | ChangeOf<"project", ProjectRecord>
+  | ChangeOf<"join-token", JoinTokenRecord>
+  | ChangeOf<"credential", CredentialRecord>
   | ChangeOf<"request", RequestRecord>
   | ChangeOf<"history", HistoryPage>
   | ChangeOf<"lifetimes", LifetimesRecord>

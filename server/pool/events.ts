@@ -2,8 +2,9 @@
  * Everything that can change the pool. An event carries all that applying it needs, ids included; the engine adds the time.
  * Applying one either changes the pool or refuses with a `MeridianError` and changes nothing.
  */
-import type { CatalogId, CommandId, HostId, ProjectId, TemplateId, Uid, VmId } from "../../shared/ids.ts";
+import type { CatalogId, CommandId, HostId, JoinTokenId, ProjectId, TemplateId, Uid, VmId } from "../../shared/ids.ts";
 import type { DialNumber } from "./dial.ts";
+import type { CredentialRecord, HostCertificate, JoinTokenRecord, JoinTokenSpec } from "./enrolment.ts";
 import type { CachedImage, HostFacts, HostRecord, HostSpec, HostVm } from "./host.ts";
 import type { ProjectRecord, ProjectSpec } from "./project.ts";
 import type { SettingsRecord, SettingsSpec } from "./settings/settings.ts";
@@ -165,6 +166,51 @@ export interface SettingsUpdate {
   readonly baseGeneration: number;
   readonly spec: SettingsSpec;
 }
+export interface JoinTokenCreate {
+  readonly type: "join-token-create";
+  readonly id: JoinTokenId;
+  readonly uid: Uid;
+  readonly secretHash: string;
+  readonly spec: JoinTokenSpec;
+  readonly request?: RequestKey;
+}
+/** Nobody enrols with it any more. */
+export interface JoinTokenRevoke {
+  readonly type: "join-token-revoke";
+  readonly id: JoinTokenId;
+  readonly etag?: string;
+}
+export interface JoinTokenDelete {
+  readonly type: "join-token-delete";
+  readonly id: JoinTokenId;
+  readonly etag?: string;
+}
+/** Refuses all that the host could prove itself with. */
+export interface HostRevoke {
+  readonly type: "host-revoke";
+  readonly host: HostId;
+}
+
+// --- What hosts get to prove themselves with.
+
+/** Spends a use of a join token on a host's first certificate. */
+export interface HostEnrol {
+  readonly type: "host-enrol";
+  readonly joinToken: JoinTokenId;
+  readonly secretHash: string;
+  readonly host: HostId;
+  /** Taken if the host is new. */
+  readonly uid: Uid;
+  readonly certificate: HostCertificate;
+}
+/** Renews a host's certificate. */
+export interface HostCertify {
+  readonly type: "host-certify";
+  readonly host: HostId;
+  /** When the certificate was issued that the host asked with. */
+  readonly presentedIssueTimeMs: number;
+  readonly certificate: HostCertificate;
+}
 
 // --- What hosts tell. All but the first carry the epoch of their session; those of an older session are dropped.
 
@@ -213,6 +259,8 @@ export interface HostConnected {
   /** Taken if the host is new. */
   readonly uid: Uid;
   readonly sessionId: string;
+  /** When the certificate was issued that the host showed; absent where hosts are not asked for one. */
+  readonly certificateIssueTimeMs?: number;
   /** Absent: the agent does not count. */
   readonly dial?: DialNumber;
   readonly facts: HostFacts;
@@ -310,6 +358,12 @@ export type PoolEvent =
   | ProjectUpdate
   | ProjectDelete
   | SettingsUpdate
+  | JoinTokenCreate
+  | JoinTokenRevoke
+  | JoinTokenDelete
+  | HostEnrol
+  | HostCertify
+  | HostRevoke
   | HostConnected
   | HostHeard
   | HostInventoried
@@ -342,6 +396,12 @@ export interface EventReplies {
   "project-update": ProjectRecord;
   "project-delete": ProjectRecord;
   "settings-update": SettingsRecord;
+  "join-token-create": JoinTokenRecord;
+  "join-token-revoke": JoinTokenRecord;
+  "join-token-delete": JoinTokenRecord;
+  "host-enrol": HostRecord;
+  "host-certify": CredentialRecord;
+  "host-revoke": CredentialRecord;
   "host-connected": HostRecord | HelloRefusal;
   /** False: the message was of an older session and was dropped. */
   "host-heard": boolean;

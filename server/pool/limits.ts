@@ -83,5 +83,11 @@ export const stableAfterMs = 10 * minuteMs;
  */
 export const projectsMax = 1000;
 
+/** How many join tokens there may be; a rollout makes hundreds. */
+export const joinTokensMax = 10_000;
+
+/** How long a join token is kept for a look after it has expired. */
+export const joinTokenRetentionMs = 7 * 24 * 60 * minuteMs;
+
 /** How many VMs may wait for a host. About 300 MB of records. */
 export const waitingMax = 200_000;

@@ -7,6 +7,7 @@ import { assert, required } from "../../shared/assert.ts";
 import type { CatalogId, HostId, TemplateId, Uid, VmId } from "../../shared/ids.ts";
 import type { RecordChange } from "./changes.ts";
 import { Deadlines } from "./deadlines.ts";
+import { Enrolments } from "./enrolments.ts";
 import { History, type HistoryEntry } from "./history.ts";
 import { hostMoves, vmMoves } from "./history-moves.ts";
 import type { HostContact, HostRecord } from "./host.ts";
@@ -43,6 +44,7 @@ export class Pool implements PoolView {
   readonly queue: WaitingQueue;
   readonly waiting: ReadonlySet<VmId>;
   readonly deadlines = new Deadlines();
+  readonly enrolments = new Enrolments(this.deadlines, (change) => this.note(change));
   /** Deleted VMs whose records are still kept, the oldest first. */
   readonly deleted = new Set<VmId>();
   /** VMs and hosts that changed since a planner last looked at them. */
@@ -84,6 +86,14 @@ export class Pool implements PoolView {
   /** The revision of the batch that is being filled: what changed records carry. */
   get nextRevision(): number {
     return this.sealedRevision + 1;
+  }
+
+  get joinTokens(): PoolView["joinTokens"] {
+    return this.enrolments.joinTokens;
+  }
+
+  get credentials(): PoolView["credentials"] {
+    return this.enrolments.credentials;
   }
 
   get hostMoves(): number {

@@ -1,5 +1,6 @@
 /** The pool as everyone but the engine sees it: to read, never to change. What it returns are values that stay as they are. */
-import type { CatalogId, HostId, TemplateId, Uid, VmId } from "../../shared/ids.ts";
+import type { CatalogId, HostId, JoinTokenId, TemplateId, Uid, VmId } from "../../shared/ids.ts";
+import type { CredentialRecord, JoinTokenRecord } from "./enrolment.ts";
 import type { HistoryView } from "./history.ts";
 import type { HostContact, HostRecord } from "./host.ts";
 import type { HostLedger } from "./ledger.ts";
@@ -20,6 +21,9 @@ export interface PoolView {
   /** Projects that were created; VMs may name others. */
   readonly projects: ReadonlyMap<string, ProjectRecord>;
   readonly requests: ReadonlyMap<string, RequestRecord>;
+  readonly joinTokens: ReadonlyMap<JoinTokenId, JoinTokenRecord>;
+  /** What each host may prove itself with; absent if it was never given anything. */
+  readonly credentials: ReadonlyMap<HostId, CredentialRecord>;
   /** How long VMs of each template stay, as far as it was observed. */
   readonly lifetimes: ReadonlyMap<TemplateId, LifetimesRecord>;
   /** What happened, as far as it is kept. */

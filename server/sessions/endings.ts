@@ -1,7 +1,7 @@
 /** How a session can end: what the agent is told, and what the log says. */
 import { status } from "@grpc/grpc-js";
 import type { HostId } from "../../shared/ids.ts";
-import { hostIdTakenRetryMs, protocolVersion, unservedRetryMs } from "./limits.ts";
+import { hostIdTakenRetryMs, protocolVersion, revokedRetryMs, unservedRetryMs } from "./limits.ts";
 
 export interface Ending {
   /** One CamelCase word, for the log and the agent. */
@@ -52,6 +52,42 @@ export function notServing(message: string): Ending {
 
 export function refused(message: string): Ending {
   return { reason: "Refused", message, farewell: { kind: "status", code: status.FAILED_PRECONDITION } };
+}
+
+export function certificateMissing(): Ending {
+  return {
+    reason: "CertificateMissing",
+    message:
+      "no certificate was shown that is good now and of this pool: it has expired, or the CA is another, or the agent has " +
+      "not enrolled; start it with a join token",
+    farewell: { kind: "status", code: status.UNAUTHENTICATED },
+  };
+}
+
+export function hostMismatch(certified: HostId, claimed: HostId): Ending {
+  return {
+    reason: "HostMismatch",
+    message: `the certificate is that of hosts/${certified}, and speaks for no other host, ${claimed} included`,
+    farewell: { kind: "status", code: status.PERMISSION_DENIED },
+  };
+}
+
+/** The host may come back once it is enrolled again; until then its agent goes on with its leases and asks now and then. */
+export function hostRevoked(host: HostId): Ending {
+  return {
+    reason: "HostRevoked",
+    message: `the certificates of hosts/${host} were revoked; if this Mac is to come back, enrol it with a new join token`,
+    farewell: { kind: "goodbye", retryAfterMs: revokedRetryMs },
+  };
+}
+
+/** The agent has had a newer one for long, or it could not renew it. */
+export function certificateEnded(): Ending {
+  return {
+    reason: "CertificateEnded",
+    message: "the certificate that the session was opened with has ended",
+    farewell: { kind: "goodbye", retryAfterMs: 0 },
+  };
 }
 
 export function tooManyStreams(): Ending {

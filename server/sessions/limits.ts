@@ -41,6 +41,9 @@ export const diskReserveMib = 20 * 1024;
 /** When an agent that claims another Mac's host id may ask again: often enough for a Mac that replaces a broken one. */
 export const hostIdTakenRetryMs = 1 * minuteMs;
 
+/** When an agent whose certificates were revoked may ask again: somebody would have to enrol it first. */
+export const revokedRetryMs = 5 * minuteMs;
+
 /** When an agent that this server cannot serve may ask again: the server may have been upgraded by then. */
 export const unservedRetryMs = 5 * minuteMs;
 

@@ -8,6 +8,7 @@ import { required } from "../../shared/assert.ts";
 import type { Clock } from "../../shared/clock.ts";
 import { MeridianError } from "../../shared/errors.ts";
 import type {
+  CertificateNotice,
   CommandUpdate,
   ConnectRequest,
   Lease,
@@ -21,11 +22,13 @@ import type { HelloRefusal, HostConnected } from "../pool/events.ts";
 import type { HostRecord } from "../pool/host.ts";
 import type { CommandMessage } from "./command-messages.ts";
 import {
+  certificateEnded,
   type Ending,
   gone,
   helloMissing,
   helloOutdated,
   hostHasVms,
+  hostMismatch,
   invalidMessage,
   notServing,
   refused,
@@ -37,6 +40,7 @@ import { type Introduction, readHello } from "./host-messages.ts";
 import { Inbox } from "./inbox.ts";
 import { farewellMaxMs, helloMaxMs, openingMaxMs, protocolVersion } from "./limits.ts";
 import { type AgentCall, Outbox } from "./outbox.ts";
+import type { HostPeer } from "./peer.ts";
 import { Reception } from "./reception.ts";
 import { isCallId } from "./session-calls.ts";
 import { resetStream } from "./stream-reset.ts";
@@ -57,6 +61,10 @@ export interface SessionOwner {
   claim(session: Session, who: Identity, connect: () => void): Ending | undefined;
   /** What the server wants of the host's agent at this time. */
   settingsFor(host: HostRecord): Settings;
+  /** What the host is told about renewing its certificate. */
+  noticeFor(peer: HostPeer): CertificateNotice | undefined;
+  /** Why a host with this certificate is not let in, though it is good in itself. */
+  refusalOf(peer: HostPeer): Ending | undefined;
   /** After how many periods without a message a session ends. */
   readonly silentAfterPeriods: number;
   /** The session is open: what is under way on its host can be sent. */
@@ -92,6 +100,8 @@ export class Session {
   epoch = 0;
   /** The settings that the agent was told last. */
   settings: Settings | undefined;
+  /** What the certificate says of the host; nothing where hosts are not asked for one. */
+  readonly peer: HostPeer | undefined;
 
   private state: "waiting" | "opening" | "open" | "ended" = "waiting";
   private readonly call: AgentCall;
@@ -106,8 +116,16 @@ export class Session {
   private endedAtMs = 0;
   private isQuiet = false;
 
-  constructor(call: AgentCall, world: SessionWorld, owner: SessionOwner) {
+  constructor(
+    call: AgentCall,
+    {
+      peer,
+      world,
+      owner,
+    }: { readonly peer: HostPeer | undefined; readonly world: SessionWorld; readonly owner: SessionOwner },
+  ) {
     this.id = world.ids.uid();
+    this.peer = peer;
     this.call = call;
     this.world = world;
     this.owner = owner;
@@ -146,6 +164,13 @@ export class Session {
   sendSettings(settings: Settings): void {
     this.settings = settings;
     this.outbox.send({ $case: "settings", settings });
+  }
+
+  /** Tells the host anew about its certificate. */
+  sendNotice(): void {
+    if (this.state !== "open" || this.peer === undefined) return;
+    const certificateNotice = this.owner.noticeFor(this.peer);
+    if (certificateNotice !== undefined) this.outbox.send({ $case: "certificateNotice", certificateNotice });
   }
 
   /** Looks at what time alone can bring about: silence, stalls, questions to repeat. */
@@ -223,6 +248,12 @@ export class Session {
 
   private open(who: Introduction, sequence: number): void {
     const { bootId, dial, facts, host, runId } = who;
+    const stranger =
+      this.peer && (this.peer.host === host ? this.owner.refusalOf(this.peer) : hostMismatch(this.peer.host, host));
+    if (stranger !== undefined) {
+      this.end(stranger);
+      return;
+    }
     this.identity = { host, hardwareId: facts.hardwareId, bootId, runId, dial };
     const commands = who.commands.filter((report) => !isCallId(report.commandId));
     this.unfinished = commands
@@ -233,6 +264,7 @@ export class Session {
       id: host,
       uid: this.world.ids.uid(),
       sessionId: this.id,
+      ...(this.peer === undefined ? {} : { certificateIssueTimeMs: this.peer.issueTimeMs }),
       ...(dial === undefined ? {} : { dial }),
       facts,
       agentLabels: who.labels,
@@ -263,6 +295,13 @@ export class Session {
       if (!this.isQuiet) this.reportGone();
       return;
     }
+    // While the session was becoming durable nobody could end it as one that is open.
+    const revocation = this.peer && this.owner.refusalOf(this.peer);
+    if (revocation !== undefined) {
+      this.end(revocation);
+      this.reportGone();
+      return;
+    }
     this.state = "open";
     const { clock, engine, serverVersion } = this.world;
     this.reception = new Reception({
@@ -281,6 +320,7 @@ export class Session {
     this.outbox.acknowledge(sequence);
     const welcome = { sessionId: this.id, epoch: this.epoch, settings, serverVersion };
     this.outbox.send({ $case: "welcome", welcome });
+    this.sendNotice();
     const { agentVersion } = host.facts ?? {};
     this.logger().info({ epoch: this.epoch, agent_version: agentVersion, peer: this.call.getPeer() }, "session opened");
     this.owner.onOpen(this);
@@ -291,6 +331,8 @@ export class Session {
     const periodMs = this.settings?.heartbeatPeriodMs ?? 0;
     if (silentMs > this.owner.silentAfterPeriods * periodMs) this.end(silent(silentMs));
     else if (this.outbox.isStalled(nowMs)) this.end(tooSlow());
+    else if (this.peer !== undefined && this.peer.expireTimeMs <= this.world.clock.wallMs())
+      this.end(certificateEnded());
     else this.reception?.check(nowMs);
   }
 

@@ -7,21 +7,32 @@ import type { Cancellable, Clock } from "../../shared/clock.ts";
 import {
   type AgentServiceServer,
   AgentServiceService,
+  type CertificateNotice,
   type CommandUpdate,
   type Settings,
 } from "../../shared/gen/link/meridian/agent/v1/agent_service.ts";
-import type { IdSource } from "../../shared/ids.ts";
+import { asHostId, type IdSource } from "../../shared/ids.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { DurableBatch, EngineApi } from "../engine/engine-api.ts";
+import { isRevoked } from "../pool/enrolment.ts";
 import type { HostRecord } from "../pool/host.ts";
 import { heartbeatPeriodMs } from "../pool/limits.ts";
 import { defaultSettings } from "../pool/settings/settings.ts";
 import { Dispatch } from "./dispatch.ts";
-import { type Ending, hostDeleted, notServing, serverLeaving, tooManyStreams } from "./endings.ts";
+import {
+  certificateMissing,
+  type Ending,
+  hostDeleted,
+  hostRevoked,
+  notServing,
+  serverLeaving,
+  tooManyStreams,
+} from "./endings.ts";
 import type { HostCalls } from "./host-calls.ts";
 import { LeaseNotices } from "./lease-notices.ts";
 import { diskReserveMib, leavingMaxMs, periodChangeMin, streamsMax, sweepPeriodMs } from "./limits.ts";
 import type { AgentCall } from "./outbox.ts";
+import type { HostPeer, IdentifyPeer } from "./peer.ts";
 import { Registry } from "./registry.ts";
 import { type Identity, Session, type SessionOwner } from "./session.ts";
 import { SessionCalls } from "./session-calls.ts";
@@ -34,6 +45,14 @@ export interface SessionsOptions {
   /** Told to the agents. */
   readonly serverVersion: string;
   readonly settings?: SessionSettings;
+  /** How hosts prove who they are; absent: they are not asked. */
+  readonly security?: SessionSecurity | undefined;
+}
+
+export interface SessionSecurity {
+  readonly identify: IdentifyPeer;
+  /** What a host with this certificate is told about renewing it. */
+  readonly notice: (peer: HostPeer) => CertificateNotice;
 }
 
 export interface SessionSettings {
@@ -43,7 +62,10 @@ export interface SessionSettings {
 
 export interface Sessions {
   /** What to add to a grpc-js server that was made with `agentServerOptions`. */
-  readonly service: { readonly definition: ServiceDefinition; readonly implementation: AgentServiceServer };
+  readonly service: {
+    readonly definition: ServiceDefinition;
+    readonly implementation: Pick<AgentServiceServer, "connect">;
+  };
   readonly calls: HostCalls;
   /**
    * Takes no new streams, says goodbye on all, and resolves when they have closed, at the latest after a few seconds. The
@@ -51,6 +73,8 @@ export interface Sessions {
    * @param reason a sentence for the agents.
    */
   closeAll(reason: string): Promise<void>;
+  /** Tells all hosts anew about their certificates: the CA has changed. */
+  noticeAll(): void;
 }
 
 export function createSessions(options: SessionsOptions): Sessions {
@@ -100,7 +124,26 @@ class AgentSessions implements Sessions, SessionOwner {
     return ended.promise;
   }
 
+  noticeAll(): void {
+    for (const session of this.streams) session.sendNotice();
+  }
+
   // --- As the owner of its sessions.
+
+  noticeFor(peer: HostPeer): CertificateNotice | undefined {
+    return this.options.security?.notice(peer);
+  }
+
+  refusalOf({ host, issueTimeMs }: HostPeer): Ending | undefined {
+    let refusal: Ending | undefined;
+    // It reads at once. Whoever is refused hears of a revocation a moment before it is durable, which harms nobody.
+    const reading = this.options.engine.read(({ credentials }) => {
+      if (isRevoked(credentials.get(host), issueTimeMs)) refusal = hostRevoked(host);
+    });
+    // An engine that is stopping opens no session either.
+    reading.catch(() => undefined);
+    return refusal;
+  }
 
   claim(session: Session, who: Identity, connect: () => void): Ending | undefined {
     return this.registry.claim(session, who, connect);
@@ -138,13 +181,19 @@ class AgentSessions implements Sessions, SessionOwner {
   }
 
   private accept(call: AgentCall): void {
-    const session = new Session(call, this.options, this);
+    const { security } = this.options;
+    const peer = security?.identify(call);
+    const session = new Session(call, { peer, world: this.options, owner: this });
     if (this.leaving !== undefined) {
       session.end(notServing("the server is stopping"));
       return;
     }
     if (this.streams.size >= streamsMax) {
       session.end(tooManyStreams());
+      return;
+    }
+    if (security !== undefined && peer === undefined) {
+      session.end(certificateMissing());
       return;
     }
     this.streams.add(session);
@@ -154,6 +203,7 @@ class AgentSessions implements Sessions, SessionOwner {
   private onBatch(batch: DurableBatch): void {
     this.leases.onBatch(batch);
     for (const change of batch.changes) {
+      if (change.kind === "credential") this.endIfRevoked(change.id);
       if (change.kind !== "host" || change.before === undefined) continue;
       const session = this.registry.find(change.before.id);
       if (session === undefined) continue;
@@ -167,6 +217,12 @@ class AgentSessions implements Sessions, SessionOwner {
         session.sendSettings(this.settingsFor(change.after));
       }
     }
+  }
+
+  private endIfRevoked(host: string): void {
+    const session = this.registry.find(asHostId(host));
+    const refusal = session?.peer === undefined ? undefined : this.refusalOf(session.peer);
+    if (refusal !== undefined) session?.end(refusal);
   }
 
   private scheduleSweep(): Cancellable {

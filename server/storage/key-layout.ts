@@ -14,8 +14,10 @@ export const layoutVersion = 1;
 /** Every kind of record that this version writes. */
 export const recordKindNames = [
   "catalog",
+  "credential",
   "history",
   "host",
+  "join-token",
   "lifetimes",
   "meta",
   "project",

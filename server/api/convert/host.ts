@@ -7,6 +7,7 @@ import {
   type HostStatusSchema,
 } from "../../../shared/gen/es/meridian/v1/host_pb.ts";
 import type { ConditionSchema } from "../../../shared/gen/es/meridian/v1/types_pb.ts";
+import type { CredentialRecord } from "../../pool/enrolment.ts";
 import { etagOf } from "../../pool/etag.ts";
 import type { HostContact, HostRecord } from "../../pool/host.ts";
 import type { HostLedger } from "../../pool/ledger.ts";
@@ -31,6 +32,7 @@ export function toHost(view: PoolView, host: HostRecord, images: ImageIndex): Ho
       ...useOf(view.ledger(host.id)),
       ...contactOf(view.contact(host.id)),
       ...quarantineOf(host),
+      ...credentialOf(view.credentials.get(host.id)),
       state: hostStateValues[host.state],
       conditions: conditionsOf(view, host),
       placeable: isPlaceable(view, host),
@@ -45,6 +47,24 @@ export function toHost(view: PoolView, host: HostRecord, images: ImageIndex): Ho
     updateTime: toTimestamp(host.updateTimeMs),
     etag: etagOf(host),
   });
+}
+
+function credentialOf(credential: CredentialRecord | undefined): Status {
+  if (credential === undefined) return {};
+  const { certificates, revokedTimeMs } = credential;
+  const newest = certificates.at(-1);
+  return {
+    ...(newest !== undefined && {
+      certificate: {
+        fingerprint: newest.fingerprint,
+        serialNumber: newest.serial,
+        issueTime: toTimestamp(newest.issueTimeMs),
+        expireTime: toTimestamp(newest.expireTimeMs),
+        caFingerprint: newest.caFingerprint,
+      },
+    }),
+    ...(revokedTimeMs !== undefined && { revokeTime: toTimestamp(revokedTimeMs) }),
+  };
 }
 
 /** Whether a VM could be placed there now, had the host room. */

@@ -1,4 +1,4 @@
-/** AccessService: projects. */
+/** AccessService: projects, join tokens, and the pool's CA. */
 import { create } from "@bufbuild/protobuf";
 import { fieldInvalid } from "../../../shared/errors.ts";
 import {
@@ -10,17 +10,19 @@ import { type Project, ProjectSpecSchema } from "../../../shared/gen/es/meridian
 import { asProjectId } from "../../../shared/ids.ts";
 import { canSeeProject } from "../../access/caller.ts";
 import type { ProjectRecord } from "../../pool/project.ts";
-import { getRecord, getResource } from "../answer.ts";
+import { answerRecord, getRecord, getResource } from "../answer.ts";
 import { changeUntilDone, readEtag } from "../change-loop.ts";
 import type { ApiContext } from "../context.ts";
 import { readProjectSpec, toProject, toProjectSpec } from "../convert/project.ts";
 import { FieldChecks } from "../field-checks.ts";
 import { listResources } from "../list/list.ts";
 import { readRequestId, requestKeyOf } from "../request-key.ts";
-import { projectKind } from "../resource-kind.ts";
+import { joinTokenKind, projectKind } from "../resource-kind.ts";
 import { chosenId, idOfName } from "../resource-name.ts";
 import { bindService, type ServiceBinding } from "../rpc/handlers.ts";
 import { applyUpdateMask } from "../update-mask.ts";
+import { finishRotation, getAuthority, rotateAuthority } from "./certificate-authority.ts";
+import { createJoinToken, deleteJoinToken, revokeJoinToken } from "./join-tokens.ts";
 
 export function accessService(context: ApiContext): ServiceBinding {
   const answer = async (changed: Promise<ProjectRecord>): Promise<{ readonly project: Project }> => {
@@ -42,6 +44,24 @@ export function accessService(context: ApiContext): ServiceBinding {
       await context.engine.submit({ type: "project-delete", id, ...(etag === undefined ? {} : { etag }) });
       return {};
     },
+    createJoinToken: (request) => createJoinToken(context, request),
+    getJoinToken: async (request) => ({ joinToken: await getResource(context, joinTokenKind, request.name) }),
+    listJoinTokens: async (request) => {
+      const { resources, ...page } = await listResources(context, joinTokenKind, request);
+      return { joinTokens: resources, ...page };
+    },
+    revokeJoinToken: async (request) => ({
+      joinToken: await answerRecord(context, joinTokenKind, await revokeJoinToken(context, request)),
+    }),
+    deleteJoinToken: async (request) => {
+      await deleteJoinToken(context, request);
+      return {};
+    },
+    getCertificateAuthority: async () => ({ certificateAuthority: await getAuthority(context) }),
+    rotateCertificateAuthority: async () => ({ certificateAuthority: await rotateAuthority(context) }),
+    finishCertificateAuthorityRotation: async ({ force }) => ({
+      certificateAuthority: await finishRotation(context, force),
+    }),
   });
 }
 

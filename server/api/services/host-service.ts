@@ -34,6 +34,11 @@ export function hostService(context: ApiContext): ServiceBinding {
     uncordonHost: async (request) => answer(setSchedulable(context, request, true)),
     releaseHost: async (request) => answer(releaseHost(context, request)),
     drainHost: async (request) => answer(drainHost(context, request)),
+    revokeHost: async (request) => {
+      const id = idOfName("hosts", request.name);
+      await context.engine.submit({ type: "host-revoke", host: id });
+      return { host: await getResource(context, hostKind, request.name) };
+    },
     deleteHost: async (request) => {
       const id = idOfName("hosts", request.name);
       const etag = readEtag(request.etag);

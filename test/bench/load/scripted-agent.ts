@@ -27,7 +27,7 @@ export interface ScriptedAgentOptions {
   readonly onDeleted: (vmUid: string) => void;
 }
 
-const transport = createGrpcTransport({ credentials: credentials.createInsecure() });
+const transport = createGrpcTransport({ credentials: () => credentials.createInsecure() });
 /** Its only inventory is the one in its Hello. */
 const inventorySequence = 1;
 /** The pause before it dials again, at least and at most: many agents must not come back in the same moment. */

@@ -137,10 +137,9 @@ describe("the server", () => {
     await assert.rejects(faulty.closed, broken);
   });
 
-  it("refuses to serve others than this machine, or with a security that it does not have yet", async () => {
+  it("refuses to serve others than this machine when it is insecure", async () => {
     const open = { host: "0.0.0.0", port: 0 };
     for (const [field, fields] of Object.entries({
-      insecure: { insecure: false },
       listen: { listen: open },
       agent_listen: { agentListen: { host: "192.0.2.1", port: 0 } },
       http_listen: { httpListen: { host: "::", port: 0 } },

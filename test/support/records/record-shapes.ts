@@ -3,6 +3,7 @@
  * here; `test/unit/server/engine/older-data.test.ts` then says what else is due. `docs/storage.md` has the rules.
  */
 import type { recordKinds } from "../../../server/engine/records.ts";
+import type { CredentialRecord, JoinTokenRecord } from "../../../server/pool/enrolment.ts";
 import type { HistoryPage } from "../../../server/pool/history.ts";
 import type { HostRecord } from "../../../server/pool/host.ts";
 import type { LifetimesRecord } from "../../../server/pool/lifetimes.ts";
@@ -146,6 +147,44 @@ const projectShape: ShapeOf<ProjectRecord> = {
   revision: "number",
 };
 
+const joinTokenShape: ShapeOf<JoinTokenRecord> = {
+  id: "string",
+  uid: "string",
+  secretHash: "string",
+  spec: {
+    maxUses: "number",
+    expireTimeMs: "number",
+    hostPattern: "string",
+    labels: { map: "string" },
+    description: "string",
+  },
+  useCount: "number",
+  "lastUseTimeMs?": "number",
+  "revokeTimeMs?": "number",
+  createTimeMs: "number",
+  updateTimeMs: "number",
+  revision: "number",
+};
+
+const credentialShape: ShapeOf<CredentialRecord> = {
+  id: "string",
+  "revokedTimeMs?": "number",
+  certificates: [
+    {
+      serial: "string",
+      fingerprint: "string",
+      keyFingerprint: "string",
+      caFingerprint: "string",
+      issueTimeMs: "number",
+      expireTimeMs: "number",
+      "joinToken?": "string",
+    },
+  ],
+  endTimeMs: "number",
+  updateTimeMs: "number",
+  revision: "number",
+};
+
 const requestShape: ShapeOf<RequestRecord> = {
   id: "string",
   fingerprint: "string",
@@ -190,6 +229,8 @@ export const recordShapes: { readonly [Kind in keyof typeof recordKinds]: Shape 
   template: templateShape,
   catalog: catalogShape,
   project: projectShape,
+  "join-token": joinTokenShape,
+  credential: credentialShape,
   history: historyShape,
   request: requestShape,
   lifetimes: lifetimesShape,

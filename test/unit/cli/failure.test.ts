@@ -80,7 +80,7 @@ describe("failures of the command line", () => {
     for (const server of ["10.0.0.5:7070", "mac.example.com:7070", "[2001:db8::1]:7070"]) {
       const { exitCode, err } = await runAlone(["vm", "list", "--insecure", "--server", server]);
       assert.equal(exitCode, 2, server);
-      assert.match(err, /another machine.*ssh -L/, server);
+      assert.match(err, /this machine only.*is another.*--ca-fingerprint/, server);
     }
   });
 
@@ -94,7 +94,11 @@ describe("failures of the command line", () => {
     ["vm exec a ls -l", /unknown option '-l'\. Put -- before the guest's command\./],
     ["host vm pause mac-1 x --force", /pause cannot be forced/],
     ["template create --host-vm a --catalog b", /is missing|exclude/],
-    ["server --data-dir /nonexistent", /no TLS yet.*Say --insecure/],
+    ["server --data-dir x --insecure --tls-cert a --tls-key b", /--insecure speaks no TLS/],
+    ["server --data-dir x --tls-cert a", /go together/],
+    ["agent --join-token mjt1.abc.defgh --parallels-api-key k", /cut or altered/],
+    ["simulate --hosts 1", /either --join-token or --insecure/],
+    ["token create", /--join is missing/],
     ["server --insecure --data-dir x --listen 0.0.0.0:7070", /--listen 0\.0\.0\.0:7070 can be reached from outside/],
     ["agent --insecure --server 192.168.1.1:7071", /192\.168\.1\.1:7071 can be reached from outside/],
     ["agent --insecure", /needs either an API key or a user/],

@@ -52,6 +52,7 @@ class NotingSource implements LinkSource {
   onHelloOutdated = (): number => this.heard.push("hello outdated");
   onLeases = ({ leases }: Leases): number => this.heard.push(`leases ${leases.length}`);
   onSettings = (): undefined => undefined;
+  onCertificateNotice = (): undefined => undefined;
   onCommand = ({ id }: { readonly id: string }): number => this.heard.push(`command ${id}`);
   onCancel = (commandId: string): number => this.heard.push(`cancel ${commandId}`);
   onSendInventory = (): number => this.heard.push("send inventory");
@@ -85,7 +86,7 @@ describe("the link, over real gRPC", () => {
     const link = new Link({
       servers: addresses,
       transport: createGrpcTransport({
-        credentials: ChannelCredentials.createInsecure(),
+        credentials: () => ChannelCredentials.createInsecure(),
         keepaliveMs: 1_000,
         keepaliveTimeoutMs: 500,
       }),

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
+import { ServerCredentials } from "@grpc/grpc-js";
 import { everybody } from "../../../../server/access/admission.ts";
 import { createErrorReporter } from "../../../../server/api/error-status.ts";
 import { createGrpcApi } from "../../../../server/api/grpc.ts";
@@ -23,7 +24,10 @@ describe("the gRPC port", () => {
         clock: systemClock,
         keepalive: { periodMs: 40, timeoutMs: 20 },
       });
-      const { host, port } = await listenGrpc(server, "listen", { host: "127.0.0.1", port: 0 });
+      const { host, port } = await listenGrpc(server, ServerCredentials.createInsecure(), {
+        field: "listen",
+        address: { host: "127.0.0.1", port: 0 },
+      });
       const socket = connect({ host, port });
       try {
         if (bytes !== "") socket.write(bytes);

@@ -4,8 +4,10 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { FieldMask } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_field_mask } from "@bufbuild/protobuf/wkt";
+import type { FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { JoinToken } from "./join_token_pb.ts";
+import { file_meridian_v1_join_token } from "./join_token_pb.ts";
 import type { Project } from "./project_pb.ts";
 import { file_meridian_v1_project } from "./project_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
@@ -14,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file meridian/v1/access_service.proto.
  */
 export const file_meridian_v1_access_service: GenFile = /*@__PURE__*/
-  fileDesc("CiBtZXJpZGlhbi92MS9hY2Nlc3Nfc2VydmljZS5wcm90bxILbWVyaWRpYW4udjEiZQoUQ3JlYXRlUHJvamVjdFJlcXVlc3QSJQoHcHJvamVjdBgBIAEoCzIULm1lcmlkaWFuLnYxLlByb2plY3QSEgoKcHJvamVjdF9pZBgCIAEoCRISCgpyZXF1ZXN0X2lkGAMgASgJIj4KFUNyZWF0ZVByb2plY3RSZXNwb25zZRIlCgdwcm9qZWN0GAEgASgLMhQubWVyaWRpYW4udjEuUHJvamVjdCIhChFHZXRQcm9qZWN0UmVxdWVzdBIMCgRuYW1lGAEgASgJIjsKEkdldFByb2plY3RSZXNwb25zZRIlCgdwcm9qZWN0GAEgASgLMhQubWVyaWRpYW4udjEuUHJvamVjdCJeChNMaXN0UHJvamVjdHNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEg4KBmZpbHRlchgDIAEoCRIQCghvcmRlcl9ieRgEIAEoCSJpChRMaXN0UHJvamVjdHNSZXNwb25zZRImCghwcm9qZWN0cxgBIAMoCzIULm1lcmlkaWFuLnYxLlByb2plY3QSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhAKCHJldmlzaW9uGAMgASgDIm4KFFVwZGF0ZVByb2plY3RSZXF1ZXN0EiUKB3Byb2plY3QYASABKAsyFC5tZXJpZGlhbi52MS5Qcm9qZWN0Ei8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayI+ChVVcGRhdGVQcm9qZWN0UmVzcG9uc2USJQoHcHJvamVjdBgBIAEoCzIULm1lcmlkaWFuLnYxLlByb2plY3QiMgoURGVsZXRlUHJvamVjdFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIhcKFURlbGV0ZVByb2plY3RSZXNwb25zZTK7AwoNQWNjZXNzU2VydmljZRJWCg1DcmVhdGVQcm9qZWN0EiEubWVyaWRpYW4udjEuQ3JlYXRlUHJvamVjdFJlcXVlc3QaIi5tZXJpZGlhbi52MS5DcmVhdGVQcm9qZWN0UmVzcG9uc2USTQoKR2V0UHJvamVjdBIeLm1lcmlkaWFuLnYxLkdldFByb2plY3RSZXF1ZXN0Gh8ubWVyaWRpYW4udjEuR2V0UHJvamVjdFJlc3BvbnNlElMKDExpc3RQcm9qZWN0cxIgLm1lcmlkaWFuLnYxLkxpc3RQcm9qZWN0c1JlcXVlc3QaIS5tZXJpZGlhbi52MS5MaXN0UHJvamVjdHNSZXNwb25zZRJWCg1VcGRhdGVQcm9qZWN0EiEubWVyaWRpYW4udjEuVXBkYXRlUHJvamVjdFJlcXVlc3QaIi5tZXJpZGlhbi52MS5VcGRhdGVQcm9qZWN0UmVzcG9uc2USVgoNRGVsZXRlUHJvamVjdBIhLm1lcmlkaWFuLnYxLkRlbGV0ZVByb2plY3RSZXF1ZXN0GiIubWVyaWRpYW4udjEuRGVsZXRlUHJvamVjdFJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_field_mask, file_meridian_v1_project]);
+  fileDesc("CiBtZXJpZGlhbi92MS9hY2Nlc3Nfc2VydmljZS5wcm90bxILbWVyaWRpYW4udjEiZQoUQ3JlYXRlUHJvamVjdFJlcXVlc3QSJQoHcHJvamVjdBgBIAEoCzIULm1lcmlkaWFuLnYxLlByb2plY3QSEgoKcHJvamVjdF9pZBgCIAEoCRISCgpyZXF1ZXN0X2lkGAMgASgJIj4KFUNyZWF0ZVByb2plY3RSZXNwb25zZRIlCgdwcm9qZWN0GAEgASgLMhQubWVyaWRpYW4udjEuUHJvamVjdCIhChFHZXRQcm9qZWN0UmVxdWVzdBIMCgRuYW1lGAEgASgJIjsKEkdldFByb2plY3RSZXNwb25zZRIlCgdwcm9qZWN0GAEgASgLMhQubWVyaWRpYW4udjEuUHJvamVjdCJeChNMaXN0UHJvamVjdHNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEg4KBmZpbHRlchgDIAEoCRIQCghvcmRlcl9ieRgEIAEoCSJpChRMaXN0UHJvamVjdHNSZXNwb25zZRImCghwcm9qZWN0cxgBIAMoCzIULm1lcmlkaWFuLnYxLlByb2plY3QSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhAKCHJldmlzaW9uGAMgASgDIm4KFFVwZGF0ZVByb2plY3RSZXF1ZXN0EiUKB3Byb2plY3QYASABKAsyFC5tZXJpZGlhbi52MS5Qcm9qZWN0Ei8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayI+ChVVcGRhdGVQcm9qZWN0UmVzcG9uc2USJQoHcHJvamVjdBgBIAEoCzIULm1lcmlkaWFuLnYxLlByb2plY3QiMgoURGVsZXRlUHJvamVjdFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIhcKFURlbGV0ZVByb2plY3RSZXNwb25zZSKCAQoWQ3JlYXRlSm9pblRva2VuUmVxdWVzdBIqCgpqb2luX3Rva2VuGAEgASgLMhYubWVyaWRpYW4udjEuSm9pblRva2VuEhUKDWpvaW5fdG9rZW5faWQYAiABKAkSEgoKcmVxdWVzdF9pZBgDIAEoCRIRCglhZGRyZXNzZXMYBCADKAkiVAoXQ3JlYXRlSm9pblRva2VuUmVzcG9uc2USKgoKam9pbl90b2tlbhgBIAEoCzIWLm1lcmlkaWFuLnYxLkpvaW5Ub2tlbhINCgV0b2tlbhgCIAEoCSIjChNHZXRKb2luVG9rZW5SZXF1ZXN0EgwKBG5hbWUYASABKAkiQgoUR2V0Sm9pblRva2VuUmVzcG9uc2USKgoKam9pbl90b2tlbhgBIAEoCzIWLm1lcmlkaWFuLnYxLkpvaW5Ub2tlbiJgChVMaXN0Sm9pblRva2Vuc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSDgoGZmlsdGVyGAMgASgJEhAKCG9yZGVyX2J5GAQgASgJInAKFkxpc3RKb2luVG9rZW5zUmVzcG9uc2USKwoLam9pbl90b2tlbnMYASADKAsyFi5tZXJpZGlhbi52MS5Kb2luVG9rZW4SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhAKCHJldmlzaW9uGAMgASgDIjQKFlJldm9rZUpvaW5Ub2tlblJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIkUKF1Jldm9rZUpvaW5Ub2tlblJlc3BvbnNlEioKCmpvaW5fdG9rZW4YASABKAsyFi5tZXJpZGlhbi52MS5Kb2luVG9rZW4iNAoWRGVsZXRlSm9pblRva2VuUmVxdWVzdBIMCgRuYW1lGAEgASgJEgwKBGV0YWcYAiABKAkiGQoXRGVsZXRlSm9pblRva2VuUmVzcG9uc2Ui2QEKFENlcnRpZmljYXRlQXV0aG9yaXR5Ei0KB2N1cnJlbnQYASABKAsyHC5tZXJpZGlhbi52MS5DZXJ0aWZpY2F0ZVJvb3QSLgoIcHJldmlvdXMYAiABKAsyHC5tZXJpZGlhbi52MS5DZXJ0aWZpY2F0ZVJvb3QSLwoLcm90YXRlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXBlbmRpbmdfaG9zdHMYBCADKAkSGgoScGVuZGluZ19ob3N0X2NvdW50GAUgASgFInAKD0NlcnRpZmljYXRlUm9vdBIXCg9jZXJ0aWZpY2F0ZV9wZW0YASABKAkSEwoLZmluZ2VycHJpbnQYAiABKAkSLwoLZXhwaXJlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIiAKHkdldENlcnRpZmljYXRlQXV0aG9yaXR5UmVxdWVzdCJjCh9HZXRDZXJ0aWZpY2F0ZUF1dGhvcml0eVJlc3BvbnNlEkAKFWNlcnRpZmljYXRlX2F1dGhvcml0eRgBIAEoCzIhLm1lcmlkaWFuLnYxLkNlcnRpZmljYXRlQXV0aG9yaXR5IiMKIVJvdGF0ZUNlcnRpZmljYXRlQXV0aG9yaXR5UmVxdWVzdCJmCiJSb3RhdGVDZXJ0aWZpY2F0ZUF1dGhvcml0eVJlc3BvbnNlEkAKFWNlcnRpZmljYXRlX2F1dGhvcml0eRgBIAEoCzIhLm1lcmlkaWFuLnYxLkNlcnRpZmljYXRlQXV0aG9yaXR5IjoKKUZpbmlzaENlcnRpZmljYXRlQXV0aG9yaXR5Um90YXRpb25SZXF1ZXN0Eg0KBWZvcmNlGAEgASgIIm4KKkZpbmlzaENlcnRpZmljYXRlQXV0aG9yaXR5Um90YXRpb25SZXNwb25zZRJAChVjZXJ0aWZpY2F0ZV9hdXRob3JpdHkYASABKAsyIS5tZXJpZGlhbi52MS5DZXJ0aWZpY2F0ZUF1dGhvcml0eTKSCgoNQWNjZXNzU2VydmljZRJWCg1DcmVhdGVQcm9qZWN0EiEubWVyaWRpYW4udjEuQ3JlYXRlUHJvamVjdFJlcXVlc3QaIi5tZXJpZGlhbi52MS5DcmVhdGVQcm9qZWN0UmVzcG9uc2USTQoKR2V0UHJvamVjdBIeLm1lcmlkaWFuLnYxLkdldFByb2plY3RSZXF1ZXN0Gh8ubWVyaWRpYW4udjEuR2V0UHJvamVjdFJlc3BvbnNlElMKDExpc3RQcm9qZWN0cxIgLm1lcmlkaWFuLnYxLkxpc3RQcm9qZWN0c1JlcXVlc3QaIS5tZXJpZGlhbi52MS5MaXN0UHJvamVjdHNSZXNwb25zZRJWCg1VcGRhdGVQcm9qZWN0EiEubWVyaWRpYW4udjEuVXBkYXRlUHJvamVjdFJlcXVlc3QaIi5tZXJpZGlhbi52MS5VcGRhdGVQcm9qZWN0UmVzcG9uc2USVgoNRGVsZXRlUHJvamVjdBIhLm1lcmlkaWFuLnYxLkRlbGV0ZVByb2plY3RSZXF1ZXN0GiIubWVyaWRpYW4udjEuRGVsZXRlUHJvamVjdFJlc3BvbnNlElwKD0NyZWF0ZUpvaW5Ub2tlbhIjLm1lcmlkaWFuLnYxLkNyZWF0ZUpvaW5Ub2tlblJlcXVlc3QaJC5tZXJpZGlhbi52MS5DcmVhdGVKb2luVG9rZW5SZXNwb25zZRJTCgxHZXRKb2luVG9rZW4SIC5tZXJpZGlhbi52MS5HZXRKb2luVG9rZW5SZXF1ZXN0GiEubWVyaWRpYW4udjEuR2V0Sm9pblRva2VuUmVzcG9uc2USWQoOTGlzdEpvaW5Ub2tlbnMSIi5tZXJpZGlhbi52MS5MaXN0Sm9pblRva2Vuc1JlcXVlc3QaIy5tZXJpZGlhbi52MS5MaXN0Sm9pblRva2Vuc1Jlc3BvbnNlElwKD1Jldm9rZUpvaW5Ub2tlbhIjLm1lcmlkaWFuLnYxLlJldm9rZUpvaW5Ub2tlblJlcXVlc3QaJC5tZXJpZGlhbi52MS5SZXZva2VKb2luVG9rZW5SZXNwb25zZRJcCg9EZWxldGVKb2luVG9rZW4SIy5tZXJpZGlhbi52MS5EZWxldGVKb2luVG9rZW5SZXF1ZXN0GiQubWVyaWRpYW4udjEuRGVsZXRlSm9pblRva2VuUmVzcG9uc2USdAoXR2V0Q2VydGlmaWNhdGVBdXRob3JpdHkSKy5tZXJpZGlhbi52MS5HZXRDZXJ0aWZpY2F0ZUF1dGhvcml0eVJlcXVlc3QaLC5tZXJpZGlhbi52MS5HZXRDZXJ0aWZpY2F0ZUF1dGhvcml0eVJlc3BvbnNlEn0KGlJvdGF0ZUNlcnRpZmljYXRlQXV0aG9yaXR5Ei4ubWVyaWRpYW4udjEuUm90YXRlQ2VydGlmaWNhdGVBdXRob3JpdHlSZXF1ZXN0Gi8ubWVyaWRpYW4udjEuUm90YXRlQ2VydGlmaWNhdGVBdXRob3JpdHlSZXNwb25zZRKVAQoiRmluaXNoQ2VydGlmaWNhdGVBdXRob3JpdHlSb3RhdGlvbhI2Lm1lcmlkaWFuLnYxLkZpbmlzaENlcnRpZmljYXRlQXV0aG9yaXR5Um90YXRpb25SZXF1ZXN0GjcubWVyaWRpYW4udjEuRmluaXNoQ2VydGlmaWNhdGVBdXRob3JpdHlSb3RhdGlvblJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_meridian_v1_join_token, file_meridian_v1_project]);
 
 /**
  * Asks for a new Project.
@@ -286,7 +288,491 @@ export const DeleteProjectResponseSchema: GenMessage<DeleteProjectResponse> = /*
   messageDesc(file_meridian_v1_access_service, 9);
 
 /**
- * Keeps who may have what of the pool: its projects.
+ * Asks for a new join token.
+ *
+ * @generated from message meridian.v1.CreateJoinTokenRequest
+ */
+export type CreateJoinTokenRequest = Message<"meridian.v1.CreateJoinTokenRequest"> & {
+  /**
+   * The resource's `spec`; everything else is ignored.
+   *
+   * @generated from field: meridian.v1.JoinToken join_token = 1;
+   */
+  joinToken?: JoinToken | undefined;
+
+  /**
+   * An id of the caller's own choice, the last part of the name: lower-case letters, digits and "-", at most 63,
+   * beginning with a letter. Absent: the server makes one.
+   *
+   * @generated from field: string join_token_id = 2;
+   */
+  joinTokenId: string;
+
+  /**
+   * At most 128 characters of the caller's own choice. The same id with the same content returns the resource that it
+   * already made, without the token: a secret is shown once. With other content it is refused. Remembered for at least an
+   * hour.
+   *
+   * @generated from field: string request_id = 3;
+   */
+  requestId: string;
+
+  /**
+   * Where agents shall dial, each as "host:port", tried in turn; at most 8. Absent: where the server says that it is
+   * reached. Each must be a name or address that the server's certificate is for.
+   *
+   * @generated from field: repeated string addresses = 4;
+   */
+  addresses: string[];
+};
+
+/**
+ * Describes the message meridian.v1.CreateJoinTokenRequest.
+ * Use `create(CreateJoinTokenRequestSchema)` to create a new message.
+ */
+export const CreateJoinTokenRequestSchema: GenMessage<CreateJoinTokenRequest> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 10);
+
+/**
+ * The answer.
+ *
+ * @generated from message meridian.v1.CreateJoinTokenResponse
+ */
+export type CreateJoinTokenResponse = Message<"meridian.v1.CreateJoinTokenResponse"> & {
+  /**
+   * The new resource.
+   *
+   * @generated from field: meridian.v1.JoinToken join_token = 1;
+   */
+  joinToken?: JoinToken | undefined;
+
+  /**
+   * The token itself: one string with the server's addresses, its CA's fingerprint and the secret, for
+   * `meridian agent --join-token`. Shown this once; empty when the request was made before.
+   *
+   * @generated from field: string token = 2;
+   */
+  token: string;
+};
+
+/**
+ * Describes the message meridian.v1.CreateJoinTokenResponse.
+ * Use `create(CreateJoinTokenResponseSchema)` to create a new message.
+ */
+export const CreateJoinTokenResponseSchema: GenMessage<CreateJoinTokenResponse> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 11);
+
+/**
+ * Asks for one join token.
+ *
+ * @generated from message meridian.v1.GetJoinTokenRequest
+ */
+export type GetJoinTokenRequest = Message<"meridian.v1.GetJoinTokenRequest"> & {
+  /**
+   * The name, `joinTokens/{join_token}`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message meridian.v1.GetJoinTokenRequest.
+ * Use `create(GetJoinTokenRequestSchema)` to create a new message.
+ */
+export const GetJoinTokenRequestSchema: GenMessage<GetJoinTokenRequest> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 12);
+
+/**
+ * The answer.
+ *
+ * @generated from message meridian.v1.GetJoinTokenResponse
+ */
+export type GetJoinTokenResponse = Message<"meridian.v1.GetJoinTokenResponse"> & {
+  /**
+   * The resource.
+   *
+   * @generated from field: meridian.v1.JoinToken join_token = 1;
+   */
+  joinToken?: JoinToken | undefined;
+};
+
+/**
+ * Describes the message meridian.v1.GetJoinTokenResponse.
+ * Use `create(GetJoinTokenResponseSchema)` to create a new message.
+ */
+export const GetJoinTokenResponseSchema: GenMessage<GetJoinTokenResponse> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 13);
+
+/**
+ * Asks for one page of join tokens.
+ *
+ * @generated from message meridian.v1.ListJoinTokensRequest
+ */
+export type ListJoinTokensRequest = Message<"meridian.v1.ListJoinTokensRequest"> & {
+  /**
+   * How many to return. Default 100, at most 1000.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * Where the page starts: `next_page_token` of the answer before. All other fields must then be as before.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+
+  /**
+   * An AIP-160 filter over the resource's fields, such as `status.state = ACTIVE`.
+   *
+   * @generated from field: string filter = 3;
+   */
+  filter: string;
+
+  /**
+   * Fields to sort by, separated by commas, each with "desc" behind it if wanted. Default "name".
+   *
+   * @generated from field: string order_by = 4;
+   */
+  orderBy: string;
+};
+
+/**
+ * Describes the message meridian.v1.ListJoinTokensRequest.
+ * Use `create(ListJoinTokensRequestSchema)` to create a new message.
+ */
+export const ListJoinTokensRequestSchema: GenMessage<ListJoinTokensRequest> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 14);
+
+/**
+ * One page of join tokens.
+ *
+ * @generated from message meridian.v1.ListJoinTokensResponse
+ */
+export type ListJoinTokensResponse = Message<"meridian.v1.ListJoinTokensResponse"> & {
+  /**
+   * The join tokens.
+   *
+   * @generated from field: repeated meridian.v1.JoinToken join_tokens = 1;
+   */
+  joinTokens: JoinToken[];
+
+  /**
+   * Where the next page starts; empty at the end.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+
+  /**
+   * The revision that the page was read at.
+   *
+   * @generated from field: int64 revision = 3;
+   */
+  revision: bigint;
+};
+
+/**
+ * Describes the message meridian.v1.ListJoinTokensResponse.
+ * Use `create(ListJoinTokensResponseSchema)` to create a new message.
+ */
+export const ListJoinTokensResponseSchema: GenMessage<ListJoinTokensResponse> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 15);
+
+/**
+ * Asks to revoke a join token.
+ *
+ * @generated from message meridian.v1.RevokeJoinTokenRequest
+ */
+export type RevokeJoinTokenRequest = Message<"meridian.v1.RevokeJoinTokenRequest"> & {
+  /**
+   * The name, `joinTokens/{join_token}`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * If present, the resource must still have this etag.
+   *
+   * @generated from field: string etag = 2;
+   */
+  etag: string;
+};
+
+/**
+ * Describes the message meridian.v1.RevokeJoinTokenRequest.
+ * Use `create(RevokeJoinTokenRequestSchema)` to create a new message.
+ */
+export const RevokeJoinTokenRequestSchema: GenMessage<RevokeJoinTokenRequest> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 16);
+
+/**
+ * The answer.
+ *
+ * @generated from message meridian.v1.RevokeJoinTokenResponse
+ */
+export type RevokeJoinTokenResponse = Message<"meridian.v1.RevokeJoinTokenResponse"> & {
+  /**
+   * The resource after the change.
+   *
+   * @generated from field: meridian.v1.JoinToken join_token = 1;
+   */
+  joinToken?: JoinToken | undefined;
+};
+
+/**
+ * Describes the message meridian.v1.RevokeJoinTokenResponse.
+ * Use `create(RevokeJoinTokenResponseSchema)` to create a new message.
+ */
+export const RevokeJoinTokenResponseSchema: GenMessage<RevokeJoinTokenResponse> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 17);
+
+/**
+ * Asks to delete a join token.
+ *
+ * @generated from message meridian.v1.DeleteJoinTokenRequest
+ */
+export type DeleteJoinTokenRequest = Message<"meridian.v1.DeleteJoinTokenRequest"> & {
+  /**
+   * The name, `joinTokens/{join_token}`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * If present, the resource must still have this etag.
+   *
+   * @generated from field: string etag = 2;
+   */
+  etag: string;
+};
+
+/**
+ * Describes the message meridian.v1.DeleteJoinTokenRequest.
+ * Use `create(DeleteJoinTokenRequestSchema)` to create a new message.
+ */
+export const DeleteJoinTokenRequestSchema: GenMessage<DeleteJoinTokenRequest> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 18);
+
+/**
+ * The answer.
+ *
+ * @generated from message meridian.v1.DeleteJoinTokenResponse
+ */
+export type DeleteJoinTokenResponse = Message<"meridian.v1.DeleteJoinTokenResponse"> & {
+};
+
+/**
+ * Describes the message meridian.v1.DeleteJoinTokenResponse.
+ * Use `create(DeleteJoinTokenResponseSchema)` to create a new message.
+ */
+export const DeleteJoinTokenResponseSchema: GenMessage<DeleteJoinTokenResponse> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 19);
+
+/**
+ * The pool's CA.
+ *
+ * @generated from message meridian.v1.CertificateAuthority
+ */
+export type CertificateAuthority = Message<"meridian.v1.CertificateAuthority"> & {
+  /**
+   * The CA that signs.
+   *
+   * @generated from field: meridian.v1.CertificateRoot current = 1;
+   */
+  current?: CertificateRoot | undefined;
+
+  /**
+   * The CA before, as long as its certificates are taken; absent unless a rotation is under way.
+   *
+   * @generated from field: meridian.v1.CertificateRoot previous = 2;
+   */
+  previous?: CertificateRoot | undefined;
+
+  /**
+   * When the CA before was replaced; absent unless a rotation is under way.
+   *
+   * @generated from field: google.protobuf.Timestamp rotate_time = 3;
+   */
+  rotateTime?: Timestamp | undefined;
+
+  /**
+   * Hosts, `hosts/{host}`, that have a certificate of the CA before and none of the new one yet; at most 100 of them.
+   *
+   * @generated from field: repeated string pending_hosts = 4;
+   */
+  pendingHosts: string[];
+
+  /**
+   * How many there are of those.
+   *
+   * @generated from field: int32 pending_host_count = 5;
+   */
+  pendingHostCount: number;
+};
+
+/**
+ * Describes the message meridian.v1.CertificateAuthority.
+ * Use `create(CertificateAuthoritySchema)` to create a new message.
+ */
+export const CertificateAuthoritySchema: GenMessage<CertificateAuthority> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 20);
+
+/**
+ * A CA's own certificate.
+ *
+ * @generated from message meridian.v1.CertificateRoot
+ */
+export type CertificateRoot = Message<"meridian.v1.CertificateRoot"> & {
+  /**
+   * In PEM.
+   *
+   * @generated from field: string certificate_pem = 1;
+   */
+  certificatePem: string;
+
+  /**
+   * Its SHA-256 fingerprint, `sha256:` and 64 hex digits: what clients pin.
+   *
+   * @generated from field: string fingerprint = 2;
+   */
+  fingerprint: string;
+
+  /**
+   * When it ends.
+   *
+   * @generated from field: google.protobuf.Timestamp expire_time = 3;
+   */
+  expireTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message meridian.v1.CertificateRoot.
+ * Use `create(CertificateRootSchema)` to create a new message.
+ */
+export const CertificateRootSchema: GenMessage<CertificateRoot> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 21);
+
+/**
+ * Asks for the pool's CA.
+ *
+ * @generated from message meridian.v1.GetCertificateAuthorityRequest
+ */
+export type GetCertificateAuthorityRequest = Message<"meridian.v1.GetCertificateAuthorityRequest"> & {
+};
+
+/**
+ * Describes the message meridian.v1.GetCertificateAuthorityRequest.
+ * Use `create(GetCertificateAuthorityRequestSchema)` to create a new message.
+ */
+export const GetCertificateAuthorityRequestSchema: GenMessage<GetCertificateAuthorityRequest> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 22);
+
+/**
+ * The answer.
+ *
+ * @generated from message meridian.v1.GetCertificateAuthorityResponse
+ */
+export type GetCertificateAuthorityResponse = Message<"meridian.v1.GetCertificateAuthorityResponse"> & {
+  /**
+   * The CA.
+   *
+   * @generated from field: meridian.v1.CertificateAuthority certificate_authority = 1;
+   */
+  certificateAuthority?: CertificateAuthority | undefined;
+};
+
+/**
+ * Describes the message meridian.v1.GetCertificateAuthorityResponse.
+ * Use `create(GetCertificateAuthorityResponseSchema)` to create a new message.
+ */
+export const GetCertificateAuthorityResponseSchema: GenMessage<GetCertificateAuthorityResponse> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 23);
+
+/**
+ * Asks for a new CA.
+ *
+ * @generated from message meridian.v1.RotateCertificateAuthorityRequest
+ */
+export type RotateCertificateAuthorityRequest = Message<"meridian.v1.RotateCertificateAuthorityRequest"> & {
+};
+
+/**
+ * Describes the message meridian.v1.RotateCertificateAuthorityRequest.
+ * Use `create(RotateCertificateAuthorityRequestSchema)` to create a new message.
+ */
+export const RotateCertificateAuthorityRequestSchema: GenMessage<RotateCertificateAuthorityRequest> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 24);
+
+/**
+ * The answer.
+ *
+ * @generated from message meridian.v1.RotateCertificateAuthorityResponse
+ */
+export type RotateCertificateAuthorityResponse = Message<"meridian.v1.RotateCertificateAuthorityResponse"> & {
+  /**
+   * The CA after the change.
+   *
+   * @generated from field: meridian.v1.CertificateAuthority certificate_authority = 1;
+   */
+  certificateAuthority?: CertificateAuthority | undefined;
+};
+
+/**
+ * Describes the message meridian.v1.RotateCertificateAuthorityResponse.
+ * Use `create(RotateCertificateAuthorityResponseSchema)` to create a new message.
+ */
+export const RotateCertificateAuthorityResponseSchema: GenMessage<RotateCertificateAuthorityResponse> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 25);
+
+/**
+ * Asks to end a rotation.
+ *
+ * @generated from message meridian.v1.FinishCertificateAuthorityRotationRequest
+ */
+export type FinishCertificateAuthorityRotationRequest = Message<"meridian.v1.FinishCertificateAuthorityRotationRequest"> & {
+  /**
+   * Even though hosts have no certificate of the new CA yet; they have to enrol anew.
+   *
+   * @generated from field: bool force = 1;
+   */
+  force: boolean;
+};
+
+/**
+ * Describes the message meridian.v1.FinishCertificateAuthorityRotationRequest.
+ * Use `create(FinishCertificateAuthorityRotationRequestSchema)` to create a new message.
+ */
+export const FinishCertificateAuthorityRotationRequestSchema: GenMessage<FinishCertificateAuthorityRotationRequest> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 26);
+
+/**
+ * The answer.
+ *
+ * @generated from message meridian.v1.FinishCertificateAuthorityRotationResponse
+ */
+export type FinishCertificateAuthorityRotationResponse = Message<"meridian.v1.FinishCertificateAuthorityRotationResponse"> & {
+  /**
+   * The CA after the change.
+   *
+   * @generated from field: meridian.v1.CertificateAuthority certificate_authority = 1;
+   */
+  certificateAuthority?: CertificateAuthority | undefined;
+};
+
+/**
+ * Describes the message meridian.v1.FinishCertificateAuthorityRotationResponse.
+ * Use `create(FinishCertificateAuthorityRotationResponseSchema)` to create a new message.
+ */
+export const FinishCertificateAuthorityRotationResponseSchema: GenMessage<FinishCertificateAuthorityRotationResponse> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 27);
+
+/**
+ * Keeps who may have what of the pool: its projects, and what lets Macs in.
  *
  * @generated from service meridian.v1.AccessService
  */
@@ -341,6 +827,92 @@ export const AccessService: GenService<{
     methodKind: "unary";
     input: typeof DeleteProjectRequestSchema;
     output: typeof DeleteProjectResponseSchema;
+  },
+  /**
+   * Makes a join token, which lets Macs enrol. Errors: INVALID_ARGUMENT, ALREADY_EXISTS, RESOURCE_EXHAUSTED (too many),
+   * FAILED_PRECONDITION (the server is insecure, so that hosts need no certificate).
+   *
+   * @generated from rpc meridian.v1.AccessService.CreateJoinToken
+   */
+  createJoinToken: {
+    methodKind: "unary";
+    input: typeof CreateJoinTokenRequestSchema;
+    output: typeof CreateJoinTokenResponseSchema;
+  },
+  /**
+   * Returns one join token, without its secret. Errors: NOT_FOUND.
+   *
+   * @generated from rpc meridian.v1.AccessService.GetJoinToken
+   */
+  getJoinToken: {
+    methodKind: "unary";
+    input: typeof GetJoinTokenRequestSchema;
+    output: typeof GetJoinTokenResponseSchema;
+  },
+  /**
+   * Returns join tokens, page by page, without their secrets; those that have ended for a week. Errors: INVALID_ARGUMENT
+   * (filter, order, page token).
+   *
+   * @generated from rpc meridian.v1.AccessService.ListJoinTokens
+   */
+  listJoinTokens: {
+    methodKind: "unary";
+    input: typeof ListJoinTokensRequestSchema;
+    output: typeof ListJoinTokensResponseSchema;
+  },
+  /**
+   * Lets nobody enrol with a join token any more; hosts that have, stay. Errors: NOT_FOUND, ABORTED (etag).
+   *
+   * @generated from rpc meridian.v1.AccessService.RevokeJoinToken
+   */
+  revokeJoinToken: {
+    methodKind: "unary";
+    input: typeof RevokeJoinTokenRequestSchema;
+    output: typeof RevokeJoinTokenResponseSchema;
+  },
+  /**
+   * Forgets a join token, which ends it too. Errors: NOT_FOUND, ABORTED (etag).
+   *
+   * @generated from rpc meridian.v1.AccessService.DeleteJoinToken
+   */
+  deleteJoinToken: {
+    methodKind: "unary";
+    input: typeof DeleteJoinTokenRequestSchema;
+    output: typeof DeleteJoinTokenResponseSchema;
+  },
+  /**
+   * Returns the pool's CA, which signs the certificates of the server and of every host. Errors: FAILED_PRECONDITION (the
+   * server is insecure and has none).
+   *
+   * @generated from rpc meridian.v1.AccessService.GetCertificateAuthority
+   */
+  getCertificateAuthority: {
+    methodKind: "unary";
+    input: typeof GetCertificateAuthorityRequestSchema;
+    output: typeof GetCertificateAuthorityResponseSchema;
+  },
+  /**
+   * Puts a new CA in the place of the present one, which is still taken until the rotation is finished. Agents that are
+   * connected get certificates of the new one at once, others when they return. Errors: FAILED_PRECONDITION (a rotation is
+   * under way, or the server is insecure).
+   *
+   * @generated from rpc meridian.v1.AccessService.RotateCertificateAuthority
+   */
+  rotateCertificateAuthority: {
+    methodKind: "unary";
+    input: typeof RotateCertificateAuthorityRequestSchema;
+    output: typeof RotateCertificateAuthorityResponseSchema;
+  },
+  /**
+   * Takes certificates of the CA before no longer. Happens by itself 90 days after the rotation. Errors: FAILED_PRECONDITION
+   * (no rotation is under way, or hosts have no certificate of the new CA yet, unless forced).
+   *
+   * @generated from rpc meridian.v1.AccessService.FinishCertificateAuthorityRotation
+   */
+  finishCertificateAuthorityRotation: {
+    methodKind: "unary";
+    input: typeof FinishCertificateAuthorityRotationRequestSchema;
+    output: typeof FinishCertificateAuthorityRotationResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_meridian_v1_access_service, 0);

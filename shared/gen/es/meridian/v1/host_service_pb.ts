@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file meridian/v1/host_service.proto.
  */
 export const file_meridian_v1_host_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5tZXJpZGlhbi92MS9ob3N0X3NlcnZpY2UucHJvdG8SC21lcmlkaWFuLnYxIh4KDkdldEhvc3RSZXF1ZXN0EgwKBG5hbWUYASABKAkiMgoPR2V0SG9zdFJlc3BvbnNlEh8KBGhvc3QYASABKAsyES5tZXJpZGlhbi52MS5Ib3N0IlsKEExpc3RIb3N0c1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSDgoGZmlsdGVyGAMgASgJEhAKCG9yZGVyX2J5GAQgASgJImAKEUxpc3RIb3N0c1Jlc3BvbnNlEiAKBWhvc3RzGAEgAygLMhEubWVyaWRpYW4udjEuSG9zdBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSEAoIcmV2aXNpb24YAyABKAMiOgoRV2F0Y2hIb3N0c1JlcXVlc3QSDgoGZmlsdGVyGAEgASgJEhUKDWZyb21fcmV2aXNpb24YAiABKAMicgoSV2F0Y2hIb3N0c1Jlc3BvbnNlEikKBHR5cGUYASABKA4yGy5tZXJpZGlhbi52MS5XYXRjaEV2ZW50VHlwZRIfCgRob3N0GAIgASgLMhEubWVyaWRpYW4udjEuSG9zdBIQCghyZXZpc2lvbhgDIAEoAyJlChFVcGRhdGVIb3N0UmVxdWVzdBIfCgRob3N0GAEgASgLMhEubWVyaWRpYW4udjEuSG9zdBIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2siNQoSVXBkYXRlSG9zdFJlc3BvbnNlEh8KBGhvc3QYASABKAsyES5tZXJpZGlhbi52MS5Ib3N0Ii8KEUNvcmRvbkhvc3RSZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCSI1ChJDb3Jkb25Ib3N0UmVzcG9uc2USHwoEaG9zdBgBIAEoCzIRLm1lcmlkaWFuLnYxLkhvc3QiMQoTVW5jb3Jkb25Ib3N0UmVxdWVzdBIMCgRuYW1lGAEgASgJEgwKBGV0YWcYAiABKAkiNwoUVW5jb3Jkb25Ib3N0UmVzcG9uc2USHwoEaG9zdBgBIAEoCzIRLm1lcmlkaWFuLnYxLkhvc3QiMAoSUmVsZWFzZUhvc3RSZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCSI2ChNSZWxlYXNlSG9zdFJlc3BvbnNlEh8KBGhvc3QYASABKAsyES5tZXJpZGlhbi52MS5Ib3N0IpYBChBEcmFpbkhvc3RSZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCRIrCghkZWFkbGluZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIOCgZyZWFzb24YBCABKAkSKQoEdGhlbhgFIAEoDjIbLm1lcmlkaWFuLnYxLkhvc3REcmFpbi5UaGVuIjQKEURyYWluSG9zdFJlc3BvbnNlEh8KBGhvc3QYASABKAsyES5tZXJpZGlhbi52MS5Ib3N0Ij4KEURlbGV0ZUhvc3RSZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCRINCgVmb3JjZRgDIAEoCCIUChJEZWxldGVIb3N0UmVzcG9uc2UiIgoSTGlzdEhvc3RWbXNSZXF1ZXN0EgwKBG5hbWUYASABKAkiaAoTTGlzdEhvc3RWbXNSZXNwb25zZRIgCgN2bXMYASADKAsyEy5tZXJpZGlhbi52MS5Ib3N0Vm0SLwoLcmVwb3J0X3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIuICChRDb250cm9sSG9zdFZtUmVxdWVzdBIMCgRuYW1lGAEgASgJEg8KB2hvc3Rfdm0YAiABKAkSOAoGYWN0aW9uGAMgASgOMigubWVyaWRpYW4udjEuQ29udHJvbEhvc3RWbVJlcXVlc3QuQWN0aW9uEg0KBWZvcmNlGAQgASgIEioKB3RpbWVvdXQYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24itQEKBkFjdGlvbhIWChJBQ1RJT05fVU5TUEVDSUZJRUQQABIQCgxBQ1RJT05fU1RBUlQQARIPCgtBQ1RJT05fU1RPUBACEhIKDkFDVElPTl9TVVNQRU5EEAMSEQoNQUNUSU9OX1JFU1VNRRAEEhAKDEFDVElPTl9QQVVTRRAFEhIKDkFDVElPTl9SRVNUQVJUEAYSEAoMQUNUSU9OX1JFU0VUEAcSEQoNQUNUSU9OX0RFTEVURRAIIjgKFUNvbnRyb2xIb3N0Vm1SZXNwb25zZRIfCgJ2bRgBIAEoCzITLm1lcmlkaWFuLnYxLkhvc3RWbTL6BgoLSG9zdFNlcnZpY2USRAoHR2V0SG9zdBIbLm1lcmlkaWFuLnYxLkdldEhvc3RSZXF1ZXN0GhwubWVyaWRpYW4udjEuR2V0SG9zdFJlc3BvbnNlEkoKCUxpc3RIb3N0cxIdLm1lcmlkaWFuLnYxLkxpc3RIb3N0c1JlcXVlc3QaHi5tZXJpZGlhbi52MS5MaXN0SG9zdHNSZXNwb25zZRJPCgpXYXRjaEhvc3RzEh4ubWVyaWRpYW4udjEuV2F0Y2hIb3N0c1JlcXVlc3QaHy5tZXJpZGlhbi52MS5XYXRjaEhvc3RzUmVzcG9uc2UwARJNCgpVcGRhdGVIb3N0Eh4ubWVyaWRpYW4udjEuVXBkYXRlSG9zdFJlcXVlc3QaHy5tZXJpZGlhbi52MS5VcGRhdGVIb3N0UmVzcG9uc2USTQoKQ29yZG9uSG9zdBIeLm1lcmlkaWFuLnYxLkNvcmRvbkhvc3RSZXF1ZXN0Gh8ubWVyaWRpYW4udjEuQ29yZG9uSG9zdFJlc3BvbnNlElMKDFVuY29yZG9uSG9zdBIgLm1lcmlkaWFuLnYxLlVuY29yZG9uSG9zdFJlcXVlc3QaIS5tZXJpZGlhbi52MS5VbmNvcmRvbkhvc3RSZXNwb25zZRJQCgtSZWxlYXNlSG9zdBIfLm1lcmlkaWFuLnYxLlJlbGVhc2VIb3N0UmVxdWVzdBogLm1lcmlkaWFuLnYxLlJlbGVhc2VIb3N0UmVzcG9uc2USSgoJRHJhaW5Ib3N0Eh0ubWVyaWRpYW4udjEuRHJhaW5Ib3N0UmVxdWVzdBoeLm1lcmlkaWFuLnYxLkRyYWluSG9zdFJlc3BvbnNlEk0KCkRlbGV0ZUhvc3QSHi5tZXJpZGlhbi52MS5EZWxldGVIb3N0UmVxdWVzdBofLm1lcmlkaWFuLnYxLkRlbGV0ZUhvc3RSZXNwb25zZRJQCgtMaXN0SG9zdFZtcxIfLm1lcmlkaWFuLnYxLkxpc3RIb3N0Vm1zUmVxdWVzdBogLm1lcmlkaWFuLnYxLkxpc3RIb3N0Vm1zUmVzcG9uc2USVgoNQ29udHJvbEhvc3RWbRIhLm1lcmlkaWFuLnYxLkNvbnRyb2xIb3N0Vm1SZXF1ZXN0GiIubWVyaWRpYW4udjEuQ29udHJvbEhvc3RWbVJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_meridian_v1_host, file_meridian_v1_types]);
+  fileDesc("Ch5tZXJpZGlhbi92MS9ob3N0X3NlcnZpY2UucHJvdG8SC21lcmlkaWFuLnYxIh4KDkdldEhvc3RSZXF1ZXN0EgwKBG5hbWUYASABKAkiMgoPR2V0SG9zdFJlc3BvbnNlEh8KBGhvc3QYASABKAsyES5tZXJpZGlhbi52MS5Ib3N0IlsKEExpc3RIb3N0c1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSDgoGZmlsdGVyGAMgASgJEhAKCG9yZGVyX2J5GAQgASgJImAKEUxpc3RIb3N0c1Jlc3BvbnNlEiAKBWhvc3RzGAEgAygLMhEubWVyaWRpYW4udjEuSG9zdBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSEAoIcmV2aXNpb24YAyABKAMiOgoRV2F0Y2hIb3N0c1JlcXVlc3QSDgoGZmlsdGVyGAEgASgJEhUKDWZyb21fcmV2aXNpb24YAiABKAMicgoSV2F0Y2hIb3N0c1Jlc3BvbnNlEikKBHR5cGUYASABKA4yGy5tZXJpZGlhbi52MS5XYXRjaEV2ZW50VHlwZRIfCgRob3N0GAIgASgLMhEubWVyaWRpYW4udjEuSG9zdBIQCghyZXZpc2lvbhgDIAEoAyJlChFVcGRhdGVIb3N0UmVxdWVzdBIfCgRob3N0GAEgASgLMhEubWVyaWRpYW4udjEuSG9zdBIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2siNQoSVXBkYXRlSG9zdFJlc3BvbnNlEh8KBGhvc3QYASABKAsyES5tZXJpZGlhbi52MS5Ib3N0Ii8KEUNvcmRvbkhvc3RSZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCSI1ChJDb3Jkb25Ib3N0UmVzcG9uc2USHwoEaG9zdBgBIAEoCzIRLm1lcmlkaWFuLnYxLkhvc3QiMQoTVW5jb3Jkb25Ib3N0UmVxdWVzdBIMCgRuYW1lGAEgASgJEgwKBGV0YWcYAiABKAkiNwoUVW5jb3Jkb25Ib3N0UmVzcG9uc2USHwoEaG9zdBgBIAEoCzIRLm1lcmlkaWFuLnYxLkhvc3QiMAoSUmVsZWFzZUhvc3RSZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCSI2ChNSZWxlYXNlSG9zdFJlc3BvbnNlEh8KBGhvc3QYASABKAsyES5tZXJpZGlhbi52MS5Ib3N0IpYBChBEcmFpbkhvc3RSZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCRIrCghkZWFkbGluZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIOCgZyZWFzb24YBCABKAkSKQoEdGhlbhgFIAEoDjIbLm1lcmlkaWFuLnYxLkhvc3REcmFpbi5UaGVuIjQKEURyYWluSG9zdFJlc3BvbnNlEh8KBGhvc3QYASABKAsyES5tZXJpZGlhbi52MS5Ib3N0IiEKEVJldm9rZUhvc3RSZXF1ZXN0EgwKBG5hbWUYASABKAkiNQoSUmV2b2tlSG9zdFJlc3BvbnNlEh8KBGhvc3QYASABKAsyES5tZXJpZGlhbi52MS5Ib3N0Ij4KEURlbGV0ZUhvc3RSZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCRINCgVmb3JjZRgDIAEoCCIUChJEZWxldGVIb3N0UmVzcG9uc2UiIgoSTGlzdEhvc3RWbXNSZXF1ZXN0EgwKBG5hbWUYASABKAkiaAoTTGlzdEhvc3RWbXNSZXNwb25zZRIgCgN2bXMYASADKAsyEy5tZXJpZGlhbi52MS5Ib3N0Vm0SLwoLcmVwb3J0X3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIuICChRDb250cm9sSG9zdFZtUmVxdWVzdBIMCgRuYW1lGAEgASgJEg8KB2hvc3Rfdm0YAiABKAkSOAoGYWN0aW9uGAMgASgOMigubWVyaWRpYW4udjEuQ29udHJvbEhvc3RWbVJlcXVlc3QuQWN0aW9uEg0KBWZvcmNlGAQgASgIEioKB3RpbWVvdXQYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24itQEKBkFjdGlvbhIWChJBQ1RJT05fVU5TUEVDSUZJRUQQABIQCgxBQ1RJT05fU1RBUlQQARIPCgtBQ1RJT05fU1RPUBACEhIKDkFDVElPTl9TVVNQRU5EEAMSEQoNQUNUSU9OX1JFU1VNRRAEEhAKDEFDVElPTl9QQVVTRRAFEhIKDkFDVElPTl9SRVNUQVJUEAYSEAoMQUNUSU9OX1JFU0VUEAcSEQoNQUNUSU9OX0RFTEVURRAIIjgKFUNvbnRyb2xIb3N0Vm1SZXNwb25zZRIfCgJ2bRgBIAEoCzITLm1lcmlkaWFuLnYxLkhvc3RWbTLJBwoLSG9zdFNlcnZpY2USRAoHR2V0SG9zdBIbLm1lcmlkaWFuLnYxLkdldEhvc3RSZXF1ZXN0GhwubWVyaWRpYW4udjEuR2V0SG9zdFJlc3BvbnNlEkoKCUxpc3RIb3N0cxIdLm1lcmlkaWFuLnYxLkxpc3RIb3N0c1JlcXVlc3QaHi5tZXJpZGlhbi52MS5MaXN0SG9zdHNSZXNwb25zZRJPCgpXYXRjaEhvc3RzEh4ubWVyaWRpYW4udjEuV2F0Y2hIb3N0c1JlcXVlc3QaHy5tZXJpZGlhbi52MS5XYXRjaEhvc3RzUmVzcG9uc2UwARJNCgpVcGRhdGVIb3N0Eh4ubWVyaWRpYW4udjEuVXBkYXRlSG9zdFJlcXVlc3QaHy5tZXJpZGlhbi52MS5VcGRhdGVIb3N0UmVzcG9uc2USTQoKQ29yZG9uSG9zdBIeLm1lcmlkaWFuLnYxLkNvcmRvbkhvc3RSZXF1ZXN0Gh8ubWVyaWRpYW4udjEuQ29yZG9uSG9zdFJlc3BvbnNlElMKDFVuY29yZG9uSG9zdBIgLm1lcmlkaWFuLnYxLlVuY29yZG9uSG9zdFJlcXVlc3QaIS5tZXJpZGlhbi52MS5VbmNvcmRvbkhvc3RSZXNwb25zZRJQCgtSZWxlYXNlSG9zdBIfLm1lcmlkaWFuLnYxLlJlbGVhc2VIb3N0UmVxdWVzdBogLm1lcmlkaWFuLnYxLlJlbGVhc2VIb3N0UmVzcG9uc2USSgoJRHJhaW5Ib3N0Eh0ubWVyaWRpYW4udjEuRHJhaW5Ib3N0UmVxdWVzdBoeLm1lcmlkaWFuLnYxLkRyYWluSG9zdFJlc3BvbnNlEk0KClJldm9rZUhvc3QSHi5tZXJpZGlhbi52MS5SZXZva2VIb3N0UmVxdWVzdBofLm1lcmlkaWFuLnYxLlJldm9rZUhvc3RSZXNwb25zZRJNCgpEZWxldGVIb3N0Eh4ubWVyaWRpYW4udjEuRGVsZXRlSG9zdFJlcXVlc3QaHy5tZXJpZGlhbi52MS5EZWxldGVIb3N0UmVzcG9uc2USUAoLTGlzdEhvc3RWbXMSHy5tZXJpZGlhbi52MS5MaXN0SG9zdFZtc1JlcXVlc3QaIC5tZXJpZGlhbi52MS5MaXN0SG9zdFZtc1Jlc3BvbnNlElYKDUNvbnRyb2xIb3N0Vm0SIS5tZXJpZGlhbi52MS5Db250cm9sSG9zdFZtUmVxdWVzdBoiLm1lcmlkaWFuLnYxLkNvbnRyb2xIb3N0Vm1SZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_meridian_v1_host, file_meridian_v1_types]);
 
 /**
  * Asks for one Host.
@@ -468,6 +468,48 @@ export const DrainHostResponseSchema: GenMessage<DrainHostResponse> = /*@__PURE_
   messageDesc(file_meridian_v1_host_service, 15);
 
 /**
+ * Asks to revoke a host's certificates.
+ *
+ * @generated from message meridian.v1.RevokeHostRequest
+ */
+export type RevokeHostRequest = Message<"meridian.v1.RevokeHostRequest"> & {
+  /**
+   * The name, `hosts/{host}`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message meridian.v1.RevokeHostRequest.
+ * Use `create(RevokeHostRequestSchema)` to create a new message.
+ */
+export const RevokeHostRequestSchema: GenMessage<RevokeHostRequest> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_host_service, 16);
+
+/**
+ * The answer.
+ *
+ * @generated from message meridian.v1.RevokeHostResponse
+ */
+export type RevokeHostResponse = Message<"meridian.v1.RevokeHostResponse"> & {
+  /**
+   * The resource after the change.
+   *
+   * @generated from field: meridian.v1.Host host = 1;
+   */
+  host?: Host | undefined;
+};
+
+/**
+ * Describes the message meridian.v1.RevokeHostResponse.
+ * Use `create(RevokeHostResponseSchema)` to create a new message.
+ */
+export const RevokeHostResponseSchema: GenMessage<RevokeHostResponse> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_host_service, 17);
+
+/**
  * Asks to delete a Host.
  *
  * @generated from message meridian.v1.DeleteHostRequest
@@ -500,7 +542,7 @@ export type DeleteHostRequest = Message<"meridian.v1.DeleteHostRequest"> & {
  * Use `create(DeleteHostRequestSchema)` to create a new message.
  */
 export const DeleteHostRequestSchema: GenMessage<DeleteHostRequest> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_host_service, 16);
+  messageDesc(file_meridian_v1_host_service, 18);
 
 /**
  * The answer.
@@ -515,7 +557,7 @@ export type DeleteHostResponse = Message<"meridian.v1.DeleteHostResponse"> & {
  * Use `create(DeleteHostResponseSchema)` to create a new message.
  */
 export const DeleteHostResponseSchema: GenMessage<DeleteHostResponse> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_host_service, 17);
+  messageDesc(file_meridian_v1_host_service, 19);
 
 /**
  * Asks what is on a host.
@@ -536,7 +578,7 @@ export type ListHostVmsRequest = Message<"meridian.v1.ListHostVmsRequest"> & {
  * Use `create(ListHostVmsRequestSchema)` to create a new message.
  */
 export const ListHostVmsRequestSchema: GenMessage<ListHostVmsRequest> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_host_service, 18);
+  messageDesc(file_meridian_v1_host_service, 20);
 
 /**
  * The answer.
@@ -564,7 +606,7 @@ export type ListHostVmsResponse = Message<"meridian.v1.ListHostVmsResponse"> & {
  * Use `create(ListHostVmsResponseSchema)` to create a new message.
  */
 export const ListHostVmsResponseSchema: GenMessage<ListHostVmsResponse> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_host_service, 19);
+  messageDesc(file_meridian_v1_host_service, 21);
 
 /**
  * Asks to do something to a VM that the pool does not own.
@@ -613,7 +655,7 @@ export type ControlHostVmRequest = Message<"meridian.v1.ControlHostVmRequest"> &
  * Use `create(ControlHostVmRequestSchema)` to create a new message.
  */
 export const ControlHostVmRequestSchema: GenMessage<ControlHostVmRequest> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_host_service, 20);
+  messageDesc(file_meridian_v1_host_service, 22);
 
 /**
  * Names what can be done.
@@ -696,7 +738,7 @@ export type ControlHostVmRequest_Action = (typeof ControlHostVmRequest_Action)[k
  * Describes the enum meridian.v1.ControlHostVmRequest.Action.
  */
 export const ControlHostVmRequest_ActionSchema: GenEnum<ControlHostVmRequest_Action> = /*@__PURE__*/
-  enumDesc(file_meridian_v1_host_service, 20, 0);
+  enumDesc(file_meridian_v1_host_service, 22, 0);
 
 /**
  * The answer.
@@ -717,7 +759,7 @@ export type ControlHostVmResponse = Message<"meridian.v1.ControlHostVmResponse">
  * Use `create(ControlHostVmResponseSchema)` to create a new message.
  */
 export const ControlHostVmResponseSchema: GenMessage<ControlHostVmResponse> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_host_service, 21);
+  messageDesc(file_meridian_v1_host_service, 23);
 
 /**
  * Shows and steers the Macs of the pool.
@@ -808,8 +850,19 @@ export const HostService: GenService<{
     output: typeof DrainHostResponseSchema;
   },
   /**
-   * Forgets a host. An agent that still runs there enrols it again. Errors: NOT_FOUND, FAILED_PRECONDITION (it is connected,
-   * or VMs stand there, unless forced).
+   * Refuses all certificates that a host has, at once: its session ends, and it comes back only with a new join token. Its
+   * VMs are then those of a host that is away. Errors: NOT_FOUND.
+   *
+   * @generated from rpc meridian.v1.HostService.RevokeHost
+   */
+  revokeHost: {
+    methodKind: "unary";
+    input: typeof RevokeHostRequestSchema;
+    output: typeof RevokeHostResponseSchema;
+  },
+  /**
+   * Forgets a host and refuses its certificates. Where hosts need none, an agent that still runs there brings it back. Errors:
+   * NOT_FOUND, FAILED_PRECONDITION (it is connected, or VMs stand there, unless forced).
    *
    * @generated from rpc meridian.v1.HostService.DeleteHost
    */

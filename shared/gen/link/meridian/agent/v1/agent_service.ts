@@ -12,15 +12,64 @@ import {
   Client,
   type ClientDuplexStream,
   type ClientOptions,
+  type ClientUnaryCall,
   type handleBidiStreamingCall,
+  type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
+  type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 
 export const protobufPackage = "meridian.agent.v1";
 
 export const protobufFileName = "meridian/agent/v1/agent_service.proto";
+
+/** Asks for a host's first certificate. */
+export interface EnrollRequest {
+  /** The join token's id. */
+  joinTokenId: string;
+  /** The join token's secret. */
+  secret: string;
+  /** What the host is to be called, the last part of `hosts/{host}`. */
+  hostId: string;
+  /** A certificate request (PKCS #10, DER), signed with the host's new key on the curve P-256. Only its key is looked at. */
+  certificateRequest: Buffer;
+}
+
+/** The answer. */
+export interface EnrollResponse {
+  /** What the host has now. */
+  credentials: Credentials | undefined;
+}
+
+/** Asks for a new certificate. */
+export interface RenewCertificateRequest {
+  /** As in EnrollRequest; the key should be a new one. */
+  certificateRequest: Buffer;
+}
+
+/** The answer. */
+export interface RenewCertificateResponse {
+  /** What the host has now. */
+  credentials: Credentials | undefined;
+}
+
+/** What a host proves itself with, and by what it knows the server. */
+export interface Credentials {
+  /** The host's certificate, DER. */
+  certificate: Buffer;
+  /** The CAs to trust, DER, the one that signs first. */
+  caCertificates: Buffer[];
+}
+
+/** When a host has to renew its certificate. */
+export interface CertificateNotice {
+  /** In so many ms from now, by the server's clock. */
+  renewInMs: number;
+  /** The SHA-256 fingerprints of the CAs that the agent should trust. One that knows others renews at once. */
+  caFingerprints: string[];
+}
 
 /** A message of the agent. */
 export interface ConnectRequest {
@@ -73,6 +122,9 @@ export interface ConnectResponse {
     | //
     /** Until when VMs may live. */
     { $case: "leases"; leases: Leases }
+    | //
+    /** When to renew the host's certificate. Sent after the Welcome and when it changes, to hosts that have one. */
+    { $case: "certificateNotice"; certificateNotice: CertificateNotice }
     | undefined;
 }
 
@@ -621,6 +673,400 @@ export interface Goodbye {
   retryAfterMs: number;
 }
 
+function createBaseEnrollRequest(): EnrollRequest {
+  return { joinTokenId: "", secret: "", hostId: "", certificateRequest: Buffer.alloc(0) };
+}
+
+export const EnrollRequest: MessageFns<EnrollRequest> = {
+  encode(message: EnrollRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.joinTokenId !== "") {
+      writer.uint32(10).string(message.joinTokenId);
+    }
+    if (message.secret !== "") {
+      writer.uint32(18).string(message.secret);
+    }
+    if (message.hostId !== "") {
+      writer.uint32(26).string(message.hostId);
+    }
+    if (message.certificateRequest.length !== 0) {
+      writer.uint32(34).bytes(message.certificateRequest);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EnrollRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEnrollRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.joinTokenId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.secret = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.hostId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.certificateRequest = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<EnrollRequest>): EnrollRequest {
+    return EnrollRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EnrollRequest>): EnrollRequest {
+    const message = createBaseEnrollRequest();
+    message.joinTokenId = object.joinTokenId ?? "";
+    message.secret = object.secret ?? "";
+    message.hostId = object.hostId ?? "";
+    message.certificateRequest = object.certificateRequest ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseEnrollResponse(): EnrollResponse {
+  return { credentials: undefined };
+}
+
+export const EnrollResponse: MessageFns<EnrollResponse> = {
+  encode(message: EnrollResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.credentials !== undefined) {
+      Credentials.encode(message.credentials, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EnrollResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEnrollResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.credentials = Credentials.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<EnrollResponse>): EnrollResponse {
+    return EnrollResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EnrollResponse>): EnrollResponse {
+    const message = createBaseEnrollResponse();
+    message.credentials = (object.credentials !== undefined && object.credentials !== null)
+      ? Credentials.fromPartial(object.credentials)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseRenewCertificateRequest(): RenewCertificateRequest {
+  return { certificateRequest: Buffer.alloc(0) };
+}
+
+export const RenewCertificateRequest: MessageFns<RenewCertificateRequest> = {
+  encode(message: RenewCertificateRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.certificateRequest.length !== 0) {
+      writer.uint32(10).bytes(message.certificateRequest);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RenewCertificateRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRenewCertificateRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.certificateRequest = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RenewCertificateRequest>): RenewCertificateRequest {
+    return RenewCertificateRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RenewCertificateRequest>): RenewCertificateRequest {
+    const message = createBaseRenewCertificateRequest();
+    message.certificateRequest = object.certificateRequest ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseRenewCertificateResponse(): RenewCertificateResponse {
+  return { credentials: undefined };
+}
+
+export const RenewCertificateResponse: MessageFns<RenewCertificateResponse> = {
+  encode(message: RenewCertificateResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.credentials !== undefined) {
+      Credentials.encode(message.credentials, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RenewCertificateResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRenewCertificateResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.credentials = Credentials.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RenewCertificateResponse>): RenewCertificateResponse {
+    return RenewCertificateResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RenewCertificateResponse>): RenewCertificateResponse {
+    const message = createBaseRenewCertificateResponse();
+    message.credentials = (object.credentials !== undefined && object.credentials !== null)
+      ? Credentials.fromPartial(object.credentials)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseCredentials(): Credentials {
+  return { certificate: Buffer.alloc(0), caCertificates: [] };
+}
+
+export const Credentials: MessageFns<Credentials> = {
+  encode(message: Credentials, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.certificate.length !== 0) {
+      writer.uint32(10).bytes(message.certificate);
+    }
+    for (const v of message.caCertificates) {
+      writer.uint32(18).bytes(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Credentials {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCredentials();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.certificate = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.caCertificates.push(Buffer.from(reader.bytes()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Credentials>): Credentials {
+    return Credentials.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Credentials>): Credentials {
+    const message = createBaseCredentials();
+    message.certificate = object.certificate ?? Buffer.alloc(0);
+    message.caCertificates = object.caCertificates?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseCertificateNotice(): CertificateNotice {
+  return { renewInMs: 0, caFingerprints: [] };
+}
+
+export const CertificateNotice: MessageFns<CertificateNotice> = {
+  encode(message: CertificateNotice, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.renewInMs !== 0) {
+      writer.uint32(8).int64(message.renewInMs);
+    }
+    for (const v of message.caFingerprints) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CertificateNotice {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCertificateNotice();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.renewInMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.caFingerprints.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CertificateNotice>): CertificateNotice {
+    return CertificateNotice.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CertificateNotice>): CertificateNotice {
+    const message = createBaseCertificateNotice();
+    message.renewInMs = object.renewInMs ?? 0;
+    message.caFingerprints = object.caFingerprints?.map((e) => e) || [];
+    return message;
+  },
+};
+
 function createBaseConnectRequest(): ConnectRequest {
   return { sequence: 0, payload: undefined };
 }
@@ -799,6 +1245,9 @@ export const ConnectResponse: MessageFns<ConnectResponse> = {
       case "leases":
         Leases.encode(message.payload.leases, writer.uint32(66).fork()).join();
         break;
+      case "certificateNotice":
+        CertificateNotice.encode(message.payload.certificateNotice, writer.uint32(74).fork()).join();
+        break;
     }
     return writer;
   },
@@ -880,6 +1329,17 @@ export const ConnectResponse: MessageFns<ConnectResponse> = {
             message.payload = { $case: "leases", leases: Leases.decode(reader, reader.uint32()) };
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.payload = {
+              $case: "certificateNotice",
+              certificateNotice: CertificateNotice.decode(reader, reader.uint32()),
+            };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -944,6 +1404,15 @@ export const ConnectResponse: MessageFns<ConnectResponse> = {
       case "leases": {
         if (object.payload?.leases !== undefined && object.payload?.leases !== null) {
           message.payload = { $case: "leases", leases: Leases.fromPartial(object.payload.leases) };
+        }
+        break;
+      }
+      case "certificateNotice": {
+        if (object.payload?.certificateNotice !== undefined && object.payload?.certificateNotice !== null) {
+          message.payload = {
+            $case: "certificateNotice",
+            certificateNotice: CertificateNotice.fromPartial(object.payload.certificateNotice),
+          };
         }
         break;
       }
@@ -4424,6 +4893,35 @@ export const Goodbye: MessageFns<Goodbye> = {
 export type AgentServiceService = typeof AgentServiceService;
 export const AgentServiceService = {
   /**
+   * Gives a new host its certificate, for a join token. The one call that needs no certificate. The same agent may ask again
+   * with the same key: a lost answer costs no second use of the token. Errors: INVALID_ARGUMENT, PERMISSION_DENIED (the token),
+   * FAILED_PRECONDITION (the host has a certificate).
+   */
+  enroll: {
+    path: "/meridian.agent.v1.AgentService/Enroll" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: EnrollRequest): Buffer => Buffer.from(EnrollRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): EnrollRequest => EnrollRequest.decode(value),
+    responseSerialize: (value: EnrollResponse): Buffer => Buffer.from(EnrollResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): EnrollResponse => EnrollResponse.decode(value),
+  },
+  /**
+   * Gives a host a new certificate in the place of the one that it asks with, which stays good until its own end. Errors:
+   * INVALID_ARGUMENT, UNAUTHENTICATED, PERMISSION_DENIED (revoked).
+   */
+  renewCertificate: {
+    path: "/meridian.agent.v1.AgentService/RenewCertificate" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RenewCertificateRequest): Buffer =>
+      Buffer.from(RenewCertificateRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RenewCertificateRequest => RenewCertificateRequest.decode(value),
+    responseSerialize: (value: RenewCertificateResponse): Buffer =>
+      Buffer.from(RenewCertificateResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RenewCertificateResponse => RenewCertificateResponse.decode(value),
+  },
+  /**
    * The one long stream of a host. The agent's first message is Hello; the server answers Welcome once the new session is
    * durable, or ends the stream. What an agent sends before Welcome, apart from Hello, is ignored.
    */
@@ -4440,6 +4938,17 @@ export const AgentServiceService = {
 
 export interface AgentServiceServer extends UntypedServiceImplementation {
   /**
+   * Gives a new host its certificate, for a join token. The one call that needs no certificate. The same agent may ask again
+   * with the same key: a lost answer costs no second use of the token. Errors: INVALID_ARGUMENT, PERMISSION_DENIED (the token),
+   * FAILED_PRECONDITION (the host has a certificate).
+   */
+  enroll: handleUnaryCall<EnrollRequest, EnrollResponse>;
+  /**
+   * Gives a host a new certificate in the place of the one that it asks with, which stays good until its own end. Errors:
+   * INVALID_ARGUMENT, UNAUTHENTICATED, PERMISSION_DENIED (revoked).
+   */
+  renewCertificate: handleUnaryCall<RenewCertificateRequest, RenewCertificateResponse>;
+  /**
    * The one long stream of a host. The agent's first message is Hello; the server answers Welcome once the new session is
    * durable, or ends the stream. What an agent sends before Welcome, apart from Hello, is ignored.
    */
@@ -4447,6 +4956,45 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
 }
 
 export interface AgentServiceClient extends Client {
+  /**
+   * Gives a new host its certificate, for a join token. The one call that needs no certificate. The same agent may ask again
+   * with the same key: a lost answer costs no second use of the token. Errors: INVALID_ARGUMENT, PERMISSION_DENIED (the token),
+   * FAILED_PRECONDITION (the host has a certificate).
+   */
+  enroll(
+    request: EnrollRequest,
+    callback: (error: ServiceError | null, response: EnrollResponse) => void,
+  ): ClientUnaryCall;
+  enroll(
+    request: EnrollRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: EnrollResponse) => void,
+  ): ClientUnaryCall;
+  enroll(
+    request: EnrollRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: EnrollResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Gives a host a new certificate in the place of the one that it asks with, which stays good until its own end. Errors:
+   * INVALID_ARGUMENT, UNAUTHENTICATED, PERMISSION_DENIED (revoked).
+   */
+  renewCertificate(
+    request: RenewCertificateRequest,
+    callback: (error: ServiceError | null, response: RenewCertificateResponse) => void,
+  ): ClientUnaryCall;
+  renewCertificate(
+    request: RenewCertificateRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RenewCertificateResponse) => void,
+  ): ClientUnaryCall;
+  renewCertificate(
+    request: RenewCertificateRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RenewCertificateResponse) => void,
+  ): ClientUnaryCall;
   /**
    * The one long stream of a host. The agent's first message is Hello; the server answers Welcome once the new session is
    * durable, or ends the stream. What an agent sends before Welcome, apart from Hello, is ignored.

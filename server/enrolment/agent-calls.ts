@@ -1,0 +1,65 @@
+/** The calls of agents beside the stream: to enrol, which needs no certificate, and to renew one, which does. */
+import type { handleUnaryCall, sendUnaryData } from "@grpc/grpc-js";
+import { MeridianError } from "../../shared/errors.ts";
+import type {
+  AgentServiceServer,
+  Credentials,
+  EnrollResponse,
+  RenewCertificateResponse,
+} from "../../shared/gen/link/meridian/agent/v1/agent_service.ts";
+import { type ErrorReporter, toGrpcStatus } from "../api/error-status.ts";
+import type { IdentifyPeer } from "../sessions/peer.ts";
+import type { Enrolment } from "./enrolment.ts";
+
+export interface AgentCallsOptions {
+  /** Absent: the server is insecure, and hosts need no certificates. */
+  readonly enrolment: Enrolment | undefined;
+  readonly identify: IdentifyPeer;
+  readonly errors: ErrorReporter;
+}
+
+export function createAgentCalls(options: AgentCallsOptions): Pick<AgentServiceServer, "enroll" | "renewCertificate"> {
+  const enrolment = (): Enrolment => {
+    if (options.enrolment !== undefined) return options.enrolment;
+    throw new MeridianError(
+      "STATE_NOT_ALLOWED",
+      "the server is insecure, so hosts need no certificates; start the agent with --insecure and without a join token",
+      { metadata: { state: "INSECURE" } },
+    );
+  };
+  return {
+    enroll: answered("Enroll", options, async ({ request }): Promise<EnrollResponse> => {
+      return { credentials: await enrolment().enrol(request) };
+    }),
+    renewCertificate: answered("RenewCertificate", options, async (call): Promise<RenewCertificateResponse> => {
+      const peer = options.identify(call);
+      const credentials: Credentials = await enrolment().renew(peer ?? refuseStranger(), call.request);
+      return { credentials };
+    }),
+  };
+}
+
+function refuseStranger(): never {
+  throw new MeridianError("CREDENTIALS_MISSING", "only a host with a certificate that is good now can renew it");
+}
+
+function answered<Request, Response>(
+  method: string,
+  { errors }: AgentCallsOptions,
+  answer: (call: Parameters<handleUnaryCall<Request, Response>>[0]) => Promise<Response>,
+): handleUnaryCall<Request, Response> {
+  const outcomeOf = async (call: Parameters<typeof answer>[0]): Promise<Parameters<sendUnaryData<Response>>> => {
+    try {
+      return [null, await answer(call)];
+    } catch (error) {
+      return [toGrpcStatus(errors.toMeridianError(error, `meridian.agent.v1.AgentService/${method}`)), null];
+    }
+  };
+  const answerCall = async (...[call, callback]: Parameters<handleUnaryCall<Request, Response>>): Promise<void> => {
+    callback(...(await outcomeOf(call)));
+  };
+  return (call, callback) => {
+    // Never rejects: every error is an outcome.
+    void answerCall(call, callback);
+  };
+}
