@@ -22,7 +22,7 @@ describe("meridian context", () => {
     await meridian("context", "set", "office", "--server", "127.0.0.1:7171");
     assert.equal(statSync(file()).mode & 0o777, 0o600);
     const { out } = await meridian("context", "list");
-    assert.match(out, /\* +office +127\.0\.0\.1:7171 +stored/);
+    assert.match(out, /\* +office +127\.0\.0\.1:7171 +none +stored/);
     assert.ok(!out.includes("secret"));
   });
 
