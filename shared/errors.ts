@@ -64,6 +64,8 @@ export const errorReasons = {
   SERVER_NOT_SERVING: "UNAVAILABLE",
   /** A bound was met; the message names it. */
   LIMIT_REACHED: "RESOURCE_EXHAUSTED",
+  /** Not all VMs of a batch fit now, and all were asked for or none. */
+  NO_ROOM: "RESOURCE_EXHAUSTED",
   /** A watcher reads more slowly than changes come. */
   WATCHER_TOO_SLOW: "RESOURCE_EXHAUSTED",
   /** The call does not say who makes it. */

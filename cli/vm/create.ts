@@ -9,7 +9,12 @@ import { toJson } from "@bufbuild/protobuf";
 import { Option } from "@commander-js/extra-typings";
 import { required } from "../../shared/assert.ts";
 import { type Vm, VmSchema, VmSpec_Wanted, VmStatus_State } from "../../shared/gen/es/meridian/v1/vm_pb.ts";
-import type { CreateVmRequestSchema } from "../../shared/gen/es/meridian/v1/vm_service_pb.ts";
+import {
+  BatchCreateVmsRequest_Fit,
+  type CreateVmRequestSchema,
+} from "../../shared/gen/es/meridian/v1/vm_service_pb.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { Failure } from "../failure.ts";
 import { inParallel } from "../parallel.ts";
 import type { Program } from "../program-type.ts";
 import { printJson, type Session, withSession } from "../session.ts";
@@ -27,6 +32,14 @@ const countMax = 1000;
 /** Creates under way at once: enough to fill the server's batches. */
 const createsMax = 32;
 
+const fits = {
+  all: BatchCreateVmsRequest_Fit.ALL,
+  any: BatchCreateVmsRequest_Fit.ANY,
+  wait: BatchCreateVmsRequest_Fit.WAIT,
+} as const;
+type FitWord = keyof typeof fits;
+const wordsOfFit = ["all", "any", "wait"] as const satisfies readonly FitWord[];
+
 export function registerCreate(noun: Program, terminal: Terminal): void {
   const idText = "the name's last part (default: the server makes one)";
   addSpecFlags(noun.command("create").option("--id <id>", idText))
@@ -34,6 +47,11 @@ export function registerCreate(noun: Program, terminal: Terminal): void {
     .description("Asks for a VM and prints its name or, with --wait, its state and address once it is ready.")
     .addOption(
       new Option("--count <number>", "ask for several alike; ids get -1, -2, …").argParser(wholeNumber(1, countMax)),
+    )
+    .addOption(
+      new Option("--fit <how>", "ask in one call: all or none at once, as many (any) as fit, or wait").choices(
+        wordsOfFit,
+      ),
     )
     .option("--request-id <id>", "a repeated request with the same id makes nothing new")
     .option("--wait", "until it is ready")
@@ -47,6 +65,7 @@ export function registerCreate(noun: Program, terminal: Terminal): void {
         "vm create --template macos-15 --wait",
         "vm create --template macos-15 --id build-1 --cpu 4 --memory 8GiB --ready tcp:22 --wait --timeout 15m",
         "vm create --template macos-15 --lease 1h --max-lifetime 4h",
+        "vm create --template macos-15 --count 12 --fit all",
         "vm create --template linux --require 'disk=ssd' --require 'cores>8' --strategy spread --count 5",
       ),
     )
@@ -55,15 +74,27 @@ export function registerCreate(noun: Program, terminal: Terminal): void {
         requireFlag(options.template, "--template", "meridian vm create --template macos-15");
         const spec = specFrom(options);
         const ids = numbered(options.id, options.count);
-        const requestIds = numbered(options.requestId, options.count);
-        const requests = ids.map((vmId, index) => ({ vm: { spec }, vmId, requestId: requestIds[index] ?? "" }));
         const shape = { isJson: session.isJson, isMany: options.count !== undefined };
         const isLineLater = options.wait === true && options.quiet !== true;
-        const { vms, failures } = await createVms(session, requests, ({ name }) => {
+        const onMade = ({ name }: Vm): void => {
           if (session.isJson) return;
           const { stdout, stderr } = session.terminal;
           (isLineLater ? stderr : stdout).write(`${name}\n`);
-        });
+        };
+        const { fit, requestId = "", count } = options;
+        const requestIds = numbered(options.requestId, count);
+        const { vms, failures } =
+          fit === undefined
+            ? await createVms(
+                session,
+                ids.map((vmId, index) => ({ vm: { spec }, vmId, requestId: requestIds[index] ?? "" })),
+                onMade,
+              )
+            : await createBatch(
+                session,
+                { requests: ids.map((vmId) => ({ vm: { spec }, vmId })), fit, requestId },
+                onMade,
+              );
         if (options.wait === true && vms.length > 0) {
           const outcomes = await waitForVms(
             session,
@@ -122,6 +153,25 @@ async function createVms(
     vms: outcomes.flatMap((outcome) => (outcome.status === "fulfilled" ? outcome.value : [])),
     failures: outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason as unknown] : [])),
   };
+}
+
+/** All in one call; what did not fit is a failure only if nothing did. */
+async function createBatch(
+  session: Session,
+  {
+    requests,
+    fit,
+    requestId,
+  }: { readonly requests: CreateRequest[]; readonly fit: FitWord; readonly requestId: string },
+  onMade: (vm: Vm) => void,
+): Promise<{ readonly vms: readonly Vm[]; readonly failures: readonly unknown[] }> {
+  const answer = await session.vms.batchCreateVms({ requests, fit: fits[fit], requestId }, session.call);
+  const { vms, refusedCount, refusal } = answer;
+  for (const vm of vms) onMade(vm);
+  const text = `${refusedCount} of ${requests.length} do not fit now${refusal === "" ? "" : `: ${refusal}`}`;
+  if (vms.length === 0) return { vms, failures: [new Failure(text, { exitCode: exitCodes.failed })] };
+  if (refusedCount > 0) session.terminal.stderr.write(`${text}\n`);
+  return { vms, failures: [] };
 }
 
 /** `build` three times: build-1, build-2, build-3; without a count the text as it is. */

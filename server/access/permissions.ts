@@ -23,6 +23,8 @@ type RequestOf<M extends DescMethod> = MessageShape<M["input"]>;
 
 const vms: PermissionsOf<typeof VmService> = {
   createVm: inProject("user", ({ vm }) => vm?.spec?.project),
+  // All VMs of a batch are of one project.
+  batchCreateVms: inProject("user", ({ requests }) => requests[0]?.vm?.spec?.project),
   planVm: inProject("user", ({ spec }) => spec?.project),
   getVm: onVm("viewer", ({ name }) => name),
   listVms: somewhere("viewer"),

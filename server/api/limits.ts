@@ -34,6 +34,8 @@ export const urlLengthMax = 2048;
 /** Passwords and keys; connection strings are passed on in one line. */
 export const credentialLengthMax = 512;
 export const projectLengthMax = 63;
+/** As many as a page of a list; they are placed in one event, while everybody else waits. */
+export const batchVmsMax = 1000;
 /** Shares in tenths of a percent are fine enough; 0 would be a project that never gets anything. */
 export const projectWeight = { least: 1, most: 1000 } as const;
 /** Far above every pool: 100,000 hosts with the largest VMs, and exact as a number. */

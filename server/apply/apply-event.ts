@@ -6,6 +6,7 @@ import { assertNever } from "../../shared/assert.ts";
 import type { EventReplies, EventReply, PoolEvent } from "../pool/events.ts";
 import type { Pool } from "../pool/pool.ts";
 import { applyVmAdopt } from "./adoption.ts";
+import { applyVmBatchCreate } from "./batch.ts";
 import { applyHostDelete, applyHostRelease, applyHostUpdate } from "./client-host.ts";
 import { applyProjectCreate, applyProjectDelete, applyProjectUpdate } from "./client-project.ts";
 import {
@@ -43,6 +44,8 @@ function apply(pool: Pool, event: PoolEvent, timeMs: number): EventReplies[PoolE
   switch (event.type) {
     case "vm-create":
       return applyVmCreate(pool, event, timeMs);
+    case "vm-batch-create":
+      return applyVmBatchCreate(pool, event, timeMs);
     case "vm-update":
       return applyVmUpdate(pool, event, timeMs);
     case "vm-renew":

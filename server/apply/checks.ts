@@ -47,11 +47,16 @@ export function alreadyExists(resource: string): MeridianError {
   });
 }
 
+/** What the same request made before. */
+export interface RepeatedRequest {
+  readonly resourceId: string;
+  readonly uid: Uid;
+  /** All that a batch made. */
+  readonly batch: readonly Uid[];
+}
+
 /** The id of the resource that the same request has already made, or nothing if the request is new. */
-export function findRepeated(
-  pool: Pool,
-  request: RequestKey | undefined,
-): { readonly resourceId: string; readonly uid: Uid } | undefined {
+export function findRepeated(pool: Pool, request: RequestKey | undefined): RepeatedRequest | undefined {
   const known = request === undefined ? undefined : pool.requests.get(request.id);
   if (request === undefined || known === undefined) return undefined;
   if (known.fingerprint !== request.fingerprint) {
@@ -61,7 +66,7 @@ export function findRepeated(
       { metadata: { request: request.id } },
     );
   }
-  return { resourceId: known.resourceId, uid: known.resourceUid };
+  return { resourceId: known.resourceId, uid: known.resourceUid, batch: known.batch ?? [] };
 }
 
 /** The same request made something that is gone since. */
@@ -76,10 +81,12 @@ export function repeatedButGone(resource: string): MeridianError {
 export function rememberRequest(
   pool: Pool,
   request: RequestKey | undefined,
-  made: { readonly id: string; readonly uid: Uid; readonly timeMs: number },
+  made: { readonly id: string; readonly uid: Uid; readonly timeMs: number; readonly batch?: readonly Uid[] },
 ): void {
   if (request === undefined) return;
-  pool.putRequest({ ...request, resourceId: made.id, resourceUid: made.uid, createTimeMs: made.timeMs });
+  const { id, uid, timeMs, batch } = made;
+  const several = batch === undefined ? {} : { batch };
+  pool.putRequest({ ...request, resourceId: id, resourceUid: uid, ...several, createTimeMs: timeMs });
 }
 
 /** The host, if the epoch is that of its newest session. */

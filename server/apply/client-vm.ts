@@ -4,14 +4,13 @@ import type { VmId } from "../../shared/ids.ts";
 import type { VmCreate, VmRenew, VmUpdate, VmWant } from "../pool/events.ts";
 import { resolveImage, resolveResources } from "../pool/image.ts";
 import { leaseEndFrom } from "../pool/lease.ts";
-import { waitingMax } from "../pool/limits.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { VmImage, VmRecord, VmSpec, VmState, WantedState } from "../pool/vm.ts";
 import { changeVm, moveVm, stateDeadlineMs } from "./change-vm.ts";
-import { alreadyExists, checkEtag, checkGeneration, findRepeated, rememberRequest, repeatedButGone } from "./checks.ts";
-import { checkProjectBound } from "./client-project.ts";
-import { boundedLeaseMs, grantedLeaseMs, withGrantedLease } from "./granted-lease.ts";
+import { checkEtag, checkGeneration, findRepeated, rememberRequest, repeatedButGone } from "./checks.ts";
+import { boundedLeaseMs, grantedLeaseMs } from "./granted-lease.ts";
 import { partFromLostHost } from "./letting-go.ts";
+import { acceptVm, checkWaiting, newVm } from "./new-vm.ts";
 
 export function applyVmCreate(pool: Pool, event: VmCreate, timeMs: number): VmRecord {
   const repeated = findRepeated(pool, event.request);
@@ -20,55 +19,9 @@ export function applyVmCreate(pool: Pool, event: VmCreate, timeMs: number): VmRe
     if (made === undefined) throw repeatedButGone(`vms/${repeated.resourceId}`);
     return made;
   }
-  const existing = pool.vms.get(event.id);
-  if (existing !== undefined && existing.state !== "DELETED") throw alreadyExists(`vms/${event.id}`);
-  const spec = withGrantedLease(event.spec, pool.settings.vms);
-  const image = resolveImage(pool, spec);
-  if (spec.placement.host !== undefined && !pool.hosts.has(spec.placement.host)) {
-    throw notFound(`hosts/${spec.placement.host}`);
-  }
-  checkProjectBound(pool, spec.project);
-  if (pool.waiting.size >= waitingMax) {
-    throw new MeridianError(
-      "LIMIT_REACHED",
-      `${waitingMax} VMs wait for a host already; try again when some are placed`,
-      {
-        retryAfterMs: 60_000,
-        metadata: { limit: String(waitingMax) },
-      },
-    );
-  }
-  if (existing !== undefined) pool.removeVm(existing.id);
-  const accepted: VmRecord = {
-    id: event.id,
-    uid: event.uid,
-    spec,
-    ...(event.owner === undefined ? {} : { owner: event.owner }),
-    generation: 1,
-    observedGeneration: 1,
-    createTimeMs: timeMs,
-    updateTimeMs: timeMs,
-    revision: pool.nextRevision,
-    image,
-    resources: resolveResources(spec, image),
-    state: "PENDING",
-    stateSinceMs: timeMs,
-    message: "",
-    host: undefined,
-    attempt: 0,
-    commandCount: 0,
-    command: undefined,
-    pendingAction: undefined,
-    force: false,
-    sight: undefined,
-    progress: undefined,
-    failure: undefined,
-    retryCount: 0,
-    retryAtMs: undefined,
-    deadlineMs: spec.pendingTimeoutMs === 0 ? undefined : timeMs + spec.pendingTimeoutMs,
-    timeline: [{ state: "PENDING", timeMs, reason: "Accepted" }],
-  };
-  pool.putVm(accepted);
+  const accepted = newVm(pool, event, timeMs);
+  checkWaiting(pool, 1);
+  acceptVm(pool, accepted);
   rememberRequest(pool, event.request, { id: event.id, uid: event.uid, timeMs });
   return accepted;
 }

@@ -110,6 +110,8 @@ export class Engine implements EngineApi {
     this.checkRunning();
     let reply: EventReply<E>;
     try {
+      // What waits and fits goes before a batch that looks for room.
+      if (event.type === "vm-batch-create" && event.fit !== "wait") this.plan();
       reply = applyEvent(this.pool, event, this.nowMs());
     } catch (error) {
       if (!(error instanceof MeridianError)) {

@@ -9,7 +9,7 @@ import { describeLabelExpression, matchesLabel } from "../pool/labels.ts";
 import type { HostLedger } from "../pool/ledger.ts";
 import type { Shape } from "../pool/shape.ts";
 import { isShut } from "../pool/trouble.ts";
-import type { PoolView } from "../pool/view.ts";
+import type { PlacementView } from "../pool/view.ts";
 import { describeMib } from "./size.ts";
 
 /** What filters and scores see of a host. */
@@ -158,7 +158,7 @@ function describeQuarantine({ trouble }: HostRecord): string {
 export type FilterName = (typeof filters)[number]["name"];
 
 /** What filters see of a host. */
-export function candidateOf(view: PoolView, host: HostRecord): Candidate {
+export function candidateOf(view: PlacementView, host: HostRecord): Candidate {
   return { host, ledger: view.ledger(host.id), contact: view.contact(host.id) };
 }
 
@@ -171,7 +171,7 @@ export function refusingFilter(candidate: Candidate, shape: Shape): (typeof filt
 }
 
 /** Why the host cannot take a VM of the shape now, or nothing if it can. */
-export function refusalOn(view: PoolView, id: HostId, shape: Shape): Refusal | undefined {
+export function refusalOn(view: PlacementView, id: HostId, shape: Shape): Refusal | undefined {
   const host = view.hosts.get(id);
   if (host === undefined) return { filter: "connected", message: "is not known" };
   const candidate = candidateOf(view, host);

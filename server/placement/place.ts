@@ -2,7 +2,7 @@
 import type { HostId } from "../../shared/ids.ts";
 import type { HostRecord } from "../pool/host.ts";
 import type { Shape } from "../pool/shape.ts";
-import type { PoolView } from "../pool/view.ts";
+import type { PlacementView } from "../pool/view.ts";
 import { candidateOf, refusingFilter } from "./filters.ts";
 import { type ScoredVm, scoreOf } from "./scores.ts";
 
@@ -17,7 +17,7 @@ export interface RankedHost {
  * @param among the hosts to look at: a few, or all of them for a single answer; a `HostRanking` answers many.
  */
 export function chooseHost(
-  view: PoolView,
+  view: PlacementView,
   vm: ScoredVm,
   { shape, among }: { readonly shape: Shape; readonly among: Iterable<HostRecord> },
 ): HostId | undefined {

@@ -1,18 +1,18 @@
 /** The quota of a project, as placement asks for it and tells of it. */
 import { type BrokenBound, brokenBound, roomIn } from "../pool/quota.ts";
 import type { ShapeSize } from "../pool/shape.ts";
-import type { PoolView } from "../pool/view.ts";
+import type { PlacementView } from "../pool/view.ts";
 import { describeMib } from "./size.ts";
 
 /** Why the project may not have one more VM of the shape now, in words; nothing if it may. */
-export function quotaRefusal(view: PoolView, project: string, shape: ShapeSize): string | undefined {
+export function quotaRefusal(view: PlacementView, project: string, shape: ShapeSize): string | undefined {
   const quota = view.projects.get(project)?.spec.quota;
   const broken = quota && brokenBound(quota, view.projectLedger(project), shape);
   return broken && `project ${project} has ${describeBound(broken)}`;
 }
 
 /** How many more VMs of the shape the project may have now. */
-export function quotaRoom(view: PoolView, project: string, shape: ShapeSize): number {
+export function quotaRoom(view: PlacementView, project: string, shape: ShapeSize): number {
   const quota = view.projects.get(project)?.spec.quota;
   return quota === undefined ? Number.POSITIVE_INFINITY : roomIn(quota, view.projectLedger(project), shape);
 }

@@ -7,13 +7,13 @@ import type { HostId } from "../../shared/ids.ts";
 import type { HostRecord } from "../pool/host.ts";
 import { OrderedHeap } from "../pool/ordered-heap.ts";
 import type { Shape } from "../pool/shape.ts";
-import type { PoolView } from "../pool/view.ts";
+import type { PlacementView } from "../pool/view.ts";
 import { candidateOf, refusingFilter } from "./filters.ts";
 import { isBetter, type RankedHost } from "./place.ts";
 import { type ScoredVm, scoreOf } from "./scores.ts";
 
 export class HostRanking {
-  private readonly view: PoolView;
+  private readonly view: PlacementView;
   private readonly shape: Shape;
   /** The one that it was built for, as if it had not failed anywhere; all VMs with its `rankingKey` are scored alike. */
   private readonly sample: ScoredVm;
@@ -21,7 +21,7 @@ export class HostRanking {
   /** Hosts to be looked at again before the next answer. */
   private readonly moved = new Set<HostId>();
 
-  constructor(view: PoolView, shape: Shape, vm: ScoredVm) {
+  constructor(view: PlacementView, shape: Shape, vm: ScoredVm) {
     this.view = view;
     this.shape = shape;
     this.sample = { spec: vm.spec, image: vm.image, resources: vm.resources };

@@ -5,7 +5,7 @@
 import type { HostId } from "../../shared/ids.ts";
 import type { PlacementSettings } from "../pool/settings/placement.ts";
 import type { Shape } from "../pool/shape.ts";
-import type { PoolView } from "../pool/view.ts";
+import type { PlacementView } from "../pool/view.ts";
 import { HostRanking } from "./ranking.ts";
 import { rankingKey, type ScoredVm } from "./scores.ts";
 
@@ -17,13 +17,13 @@ const rankingsMax = 32;
 const rankedHostsMax = 320_000;
 
 export class HostRankings {
-  private readonly view: PoolView;
+  private readonly view: PlacementView;
   /** The one that was asked for the longest ago comes first. */
   private readonly rankings = new Map<string, HostRanking>();
   /** Those that all rankings were built under. */
   private settings: PlacementSettings;
 
-  constructor(view: PoolView) {
+  constructor(view: PlacementView) {
     this.view = view;
     this.settings = view.settings.placement;
   }

@@ -3,7 +3,7 @@
  * is counted once, and a list of 100,000 VMs that wait costs no more looks at hosts than one VM.
  */
 import type { Shape } from "../pool/shape.ts";
-import type { PoolView } from "../pool/view.ts";
+import type { PlacementView } from "../pool/view.ts";
 import type { RefusalCount } from "./explanation.ts";
 import { candidateOf, filters, refusingFilter } from "./filters.ts";
 
@@ -26,9 +26,9 @@ interface Counted {
 const shapesMax = 1000;
 
 /** A memo: what it says depends on the view alone. */
-const counted = new WeakMap<PoolView, Counted>();
+const counted = new WeakMap<PlacementView, Counted>();
 
-export function countRefusals(view: PoolView, shape: Shape): RefusalCounts {
+export function countRefusals(view: PlacementView, shape: Shape): RefusalCounts {
   const byShape = countedIn(view);
   let counts = byShape.get(shape.key);
   if (counts === undefined) {
@@ -39,7 +39,7 @@ export function countRefusals(view: PoolView, shape: Shape): RefusalCounts {
   return counts;
 }
 
-function countedIn(view: PoolView): Counted["byShape"] {
+function countedIn(view: PlacementView): Counted["byShape"] {
   const { hostMoves } = view;
   const known = counted.get(view);
   if (known?.hostMoves === hostMoves) return known.byShape;
@@ -48,7 +48,7 @@ function countedIn(view: PoolView): Counted["byShape"] {
   return byShape;
 }
 
-function count(view: PoolView, shape: Shape): RefusalCounts {
+function count(view: PlacementView, shape: Shape): RefusalCounts {
   const refusing = new Map<string, number>();
   let hosts = 0;
   for (const host of view.hosts.values()) {

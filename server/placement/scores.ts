@@ -6,7 +6,7 @@ import { type Labels, labelOf, matchesLabel } from "../pool/labels.ts";
 import type { HostLedger } from "../pool/ledger.ts";
 import type { PlacementSettings } from "../pool/settings/placement.ts";
 import { imageKey, type Shape } from "../pool/shape.ts";
-import type { PoolView } from "../pool/view.ts";
+import type { PlacementView } from "../pool/view.ts";
 import type { Resources, VmFailure, VmImage, VmSpec } from "../pool/vm.ts";
 import type { ScoreTerm } from "./explanation.ts";
 import type { Candidate } from "./filters.ts";
@@ -24,7 +24,7 @@ interface Score {
   readonly name: string;
   /** Its weight's name in the settings. */
   readonly weight: keyof PlacementSettings["weights"];
-  readonly value: (candidate: Candidate, vm: ScoredVm, view: PoolView) => number;
+  readonly value: (candidate: Candidate, vm: ScoredVm, view: PlacementView) => number;
 }
 
 /**
@@ -79,7 +79,7 @@ export const scores: readonly Score[] = [
 ];
 
 /** The sum of all terms. */
-export function scoreOf(candidate: Candidate, vm: ScoredVm, view: PoolView): number {
+export function scoreOf(candidate: Candidate, vm: ScoredVm, view: PlacementView): number {
   const { weights } = view.settings.placement;
   let sum = 0;
   for (const score of scores) sum += weights[score.weight] * score.value(candidate, vm, view);
@@ -87,7 +87,7 @@ export function scoreOf(candidate: Candidate, vm: ScoredVm, view: PoolView): num
 }
 
 /** Every term by itself, for explanations. */
-export function scoreTerms(candidate: Candidate, vm: ScoredVm, view: PoolView): readonly ScoreTerm[] {
+export function scoreTerms(candidate: Candidate, vm: ScoredVm, view: PlacementView): readonly ScoreTerm[] {
   const { weights } = view.settings.placement;
   return scores.map(({ name, weight, value }) => ({
     name,
@@ -126,7 +126,7 @@ function matchingShare(labels: Labels, preferred: VmSpec["placement"]["preferred
 }
 
 /** VMs on the host whose label under the spread key has the same value. */
-function countAlike(view: PoolView, host: Candidate["host"]["id"], spec: VmSpec): number {
+function countAlike(view: PlacementView, host: Candidate["host"]["id"], spec: VmSpec): number {
   const key = spec.placement.spreadKey;
   if (key === undefined) return 0;
   const value = labelOf(spec.labels, key);

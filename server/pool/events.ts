@@ -41,6 +41,24 @@ export interface VmCreate {
   readonly owner?: string;
   readonly request?: RequestKey;
 }
+/**
+ * Accepts several VMs of one project in one batch. `fit` says what becomes of those that fit nowhere now: they wait ("wait"), or
+ * they are not accepted ("any"), or nothing is ("all").
+ */
+export interface VmBatchCreate {
+  readonly type: "vm-batch-create";
+  readonly vms: readonly Pick<VmCreate, "id" | "uid" | "spec">[];
+  readonly owner?: string;
+  readonly fit: "wait" | "all" | "any";
+  readonly request?: RequestKey;
+}
+export interface VmBatch {
+  /** Those that were accepted, in the order in which they were asked for. */
+  readonly vms: readonly VmRecord[];
+  readonly refusedCount: number;
+  /** Why the first of those that were not accepted was not; empty if all were, or it was long ago. */
+  readonly refusal: string;
+}
 export interface VmUpdate {
   readonly type: "vm-update";
   readonly id: VmId;
@@ -341,6 +359,7 @@ export interface Tick {
 
 export type PoolEvent =
   | VmCreate
+  | VmBatchCreate
   | VmUpdate
   | VmRenew
   | VmAdopt
@@ -379,6 +398,7 @@ export type PoolEvent =
 /** What applying an event answers: the record that it made or changed (as it last was, if it is gone). */
 export interface EventReplies {
   "vm-create": VmRecord;
+  "vm-batch-create": VmBatch;
   "vm-update": VmRecord;
   "vm-renew": VmRecord;
   "vm-adopt": VmRecord;

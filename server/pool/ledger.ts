@@ -47,6 +47,11 @@ export class HostLedger {
   /** What foreign VMs take, to be taken back when the inventory changes. */
   private foreign: Taken = nothingTaken;
 
+  /** One that says the same, to be changed by itself. */
+  copy(): HostLedger {
+    return Object.assign(new HostLedger(), this);
+  }
+
   /** Reads capacity and foreign VMs anew from the host's record. */
   setHost(host: HostRecord | undefined): void {
     const capacity = host === undefined ? noResources : hostCapacity(host);

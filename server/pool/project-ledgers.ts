@@ -16,6 +16,11 @@ export class ProjectLedger {
   /** VMs that are not deleted, whatever their state. */
   members = 0;
 
+  /** One that says the same, to be changed by itself. */
+  copy(): ProjectLedger {
+    return Object.assign(new ProjectLedger(), this);
+  }
+
   /** Adds (1) or takes back (-1) a VM. */
   add(vm: VmRecord, sign: 1 | -1): void {
     if (vm.state === "DELETED") return;

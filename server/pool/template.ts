@@ -62,5 +62,7 @@ export interface RequestRecord {
   /** The resource that it made. */
   readonly resourceId: string;
   readonly resourceUid: Uid;
+  /** All that it made, of a batch. */
+  readonly batch?: readonly Uid[];
   readonly createTimeMs: number;
 }

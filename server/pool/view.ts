@@ -11,6 +11,15 @@ import type { PoolSettings, SettingsRecord } from "./settings/settings.ts";
 import type { CatalogRecord, RequestRecord, TemplateRecord } from "./template.ts";
 import type { VmRecord, VmState } from "./vm.ts";
 
+/** As much of the pool as filters and scores look at. */
+export interface PlacementView
+  extends Pick<
+    PoolView,
+    "hosts" | "projects" | "settings" | "hostMoves" | "contact" | "ledger" | "vmsOn" | "projectLedger"
+  > {
+  readonly vms: Pick<ReadonlyMap<VmId, VmRecord>, "get">;
+}
+
 export interface PoolView {
   /** The revision of the newest change, durable or about to be. */
   readonly revision: number;

@@ -8,9 +8,14 @@ import type {
   PlacementExplanationSchema,
   PlanVmRequest,
 } from "../../../shared/gen/es/meridian/v1/vm_service_pb.ts";
+import {
+  type BatchCreateVmsRequest,
+  BatchCreateVmsRequest_Fit,
+} from "../../../shared/gen/es/meridian/v1/vm_service_pb.ts";
 import type { VmId } from "../../../shared/ids.ts";
 import { asVmId } from "../../../shared/ids.ts";
 import { planVm } from "../../placement/explain.ts";
+import type { VmBatch, VmBatchCreate } from "../../pool/events.ts";
 import { resolveImage } from "../../pool/image.ts";
 import type { VmRecord, VmSpec } from "../../pool/vm.ts";
 import { getRecord } from "../answer.ts";
@@ -18,7 +23,7 @@ import type { ApiContext } from "../context.ts";
 import { toExplanation } from "../convert/explanation.ts";
 import { readVmSpec, readVmSpecParts, type VmSpecParts } from "../convert/vm-spec.ts";
 import { FieldChecks } from "../field-checks.ts";
-import { plannedVmsMax } from "../limits.ts";
+import { batchVmsMax, plannedVmsMax } from "../limits.ts";
 import { readRequestId, requestKeyOf } from "../request-key.ts";
 import { vmKind } from "../resource-kind.ts";
 import { chosenId, idOfName } from "../resource-name.ts";
@@ -36,6 +41,36 @@ export async function createVm(
   const { principal: owner } = caller;
   const key = requestKeyOf(`CreateVm/${owner}`, requestId, { vmId, spec });
   return context.engine.submit({ type: "vm-create", id, uid: context.ids.uid(), spec, owner, ...key });
+}
+
+const fits = {
+  [BatchCreateVmsRequest_Fit.UNSPECIFIED]: "wait",
+  [BatchCreateVmsRequest_Fit.WAIT]: "wait",
+  [BatchCreateVmsRequest_Fit.ALL]: "all",
+  [BatchCreateVmsRequest_Fit.ANY]: "any",
+} as const satisfies Record<BatchCreateVmsRequest_Fit, VmBatchCreate["fit"]>;
+
+export async function batchCreateVms(
+  context: ApiContext,
+  request: BatchCreateVmsRequest,
+  { caller }: CallContext,
+): Promise<VmBatch> {
+  const requestId = readRequestId(request.requestId);
+  const count = request.requests.length;
+  if (count === 0 || count > batchVmsMax) throw fieldInvalid("requests", `must have from 1 to ${batchVmsMax} entries`);
+  const fit = Object.hasOwn(fits, request.fit) ? fits[request.fit as keyof typeof fits] : undefined;
+  if (fit === undefined) throw fieldInvalid("fit", "is not one that this server knows");
+  const asked = request.requests.map(({ vm, vmId, requestId: ownId }, index) => {
+    const path = `requests[${index}]`;
+    if (ownId !== "") throw fieldInvalid(`${path}.request_id`, "must be empty; the batch has one");
+    return { vmId, spec: readNewSpec(`${path}.vm.spec`, vm?.spec) };
+  });
+  const others = asked.findIndex(({ spec }) => spec.project !== asked[0]?.spec.project);
+  if (others >= 0) throw fieldInvalid(`requests[${others}].vm.spec.project`, "must be that of the first VM");
+  const { principal: owner } = caller;
+  const key = requestKeyOf(`BatchCreateVms/${owner}`, requestId, { fit, asked });
+  const vms = asked.map(({ vmId, spec }) => ({ id: newVmId(context, vmId), uid: context.ids.uid(), spec }));
+  return context.engine.submit({ type: "vm-batch-create", vms, owner, fit, ...key });
 }
 
 export async function cloneVm(

@@ -19,7 +19,7 @@ import { idOfName } from "../resource-name.ts";
 import { bindService, type ServiceBinding } from "../rpc/handlers.ts";
 import { watchResources } from "../watch.ts";
 import { adoptVm } from "./vm-adopt.ts";
-import { cloneVm, createVm, planNewVm } from "./vm-create.ts";
+import { batchCreateVms, cloneVm, createVm, planNewVm } from "./vm-create.ts";
 import { execVm } from "./vm-exec.ts";
 import { updateVm } from "./vm-update.ts";
 import { waitVm } from "./vm-wait.ts";
@@ -32,6 +32,10 @@ export function vmService(context: ApiContext): ServiceBinding {
   const want = (request: NamedVm, wish: VmWish): Promise<{ readonly vm: Vm }> => answer(wantVm(context, request, wish));
   return bindService(VmService, {
     createVm: async (request, call) => answer(createVm(context, request, call)),
+    batchCreateVms: async (request, call) => {
+      const { vms, refusedCount, refusal } = await batchCreateVms(context, request, call);
+      return { vms: vms.map((vm) => toVm(vm, () => "waits for a host")), refusedCount, refusal };
+    },
     cloneVm: async (request, call) => answer(cloneVm(context, request, call)),
     updateVm: async (request) => answer(updateVm(context, request)),
     adoptVm: async (request, call) => answer(adoptVm(context, request, call)),

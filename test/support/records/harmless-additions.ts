@@ -12,4 +12,5 @@ export const harmlessAdditions: Readonly<Record<string, string>> = {
   "host.trouble": "an older program places VMs where they keep failing, as it always did",
   "template.trouble": "an older program blames hosts for what a template does",
   "vm.reservation": "an older program keeps no room: smaller VMs may take it, as they always did",
+  "request.batch": "an older program has no batches, whose request ids nobody else asks with",
 };

@@ -190,6 +190,7 @@ const requestShape: ShapeOf<RequestRecord> = {
   fingerprint: "string",
   resourceId: "string",
   resourceUid: "string",
+  "batch?": ["string"],
   createTimeMs: "number",
 };
 

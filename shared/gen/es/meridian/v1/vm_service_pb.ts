@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file meridian/v1/vm_service.proto.
  */
 export const file_meridian_v1_vm_service: GenFile = /*@__PURE__*/
-  fileDesc("ChxtZXJpZGlhbi92MS92bV9zZXJ2aWNlLnByb3RvEgttZXJpZGlhbi52MSJRCg9DcmVhdGVWbVJlcXVlc3QSGwoCdm0YASABKAsyDy5tZXJpZGlhbi52MS5WbRINCgV2bV9pZBgCIAEoCRISCgpyZXF1ZXN0X2lkGAMgASgJIi8KEENyZWF0ZVZtUmVzcG9uc2USGwoCdm0YASABKAsyDy5tZXJpZGlhbi52MS5WbSIcCgxHZXRWbVJlcXVlc3QSDAoEbmFtZRgBIAEoCSIsCg1HZXRWbVJlc3BvbnNlEhsKAnZtGAEgASgLMg8ubWVyaWRpYW4udjEuVm0iWQoOTGlzdFZtc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSDgoGZmlsdGVyGAMgASgJEhAKCG9yZGVyX2J5GAQgASgJIloKD0xpc3RWbXNSZXNwb25zZRIcCgN2bXMYASADKAsyDy5tZXJpZGlhbi52MS5WbRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSEAoIcmV2aXNpb24YAyABKAMiOAoPV2F0Y2hWbXNSZXF1ZXN0Eg4KBmZpbHRlchgBIAEoCRIVCg1mcm9tX3JldmlzaW9uGAIgASgDImwKEFdhdGNoVm1zUmVzcG9uc2USKQoEdHlwZRgBIAEoDjIbLm1lcmlkaWFuLnYxLldhdGNoRXZlbnRUeXBlEhsKAnZtGAIgASgLMg8ubWVyaWRpYW4udjEuVm0SEAoIcmV2aXNpb24YAyABKAMiXwoPVXBkYXRlVm1SZXF1ZXN0EhsKAnZtGAEgASgLMg8ubWVyaWRpYW4udjEuVm0SLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrIi8KEFVwZGF0ZVZtUmVzcG9uc2USGwoCdm0YASABKAsyDy5tZXJpZGlhbi52MS5WbSJ2Cg1XYWl0Vm1SZXF1ZXN0EgwKBG5hbWUYASABKAkSKwoGc3RhdGVzGAIgAygOMhsubWVyaWRpYW4udjEuVm1TdGF0dXMuU3RhdGUSKgoHdGltZW91dBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiItCg5XYWl0Vm1SZXNwb25zZRIbCgJ2bRgBIAEoCzIPLm1lcmlkaWFuLnYxLlZtIiwKDlN0YXJ0Vm1SZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCSIuCg9TdGFydFZtUmVzcG9uc2USGwoCdm0YASABKAsyDy5tZXJpZGlhbi52MS5WbSI6Cg1TdG9wVm1SZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCRINCgVmb3JjZRgDIAEoCCItCg5TdG9wVm1SZXNwb25zZRIbCgJ2bRgBIAEoCzIPLm1lcmlkaWFuLnYxLlZtIi4KEFN1c3BlbmRWbVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIjAKEVN1c3BlbmRWbVJlc3BvbnNlEhsKAnZtGAEgASgLMg8ubWVyaWRpYW4udjEuVm0iLQoPUmVzdW1lVm1SZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCSIvChBSZXN1bWVWbVJlc3BvbnNlEhsKAnZtGAEgASgLMg8ubWVyaWRpYW4udjEuVm0iLAoOUGF1c2VWbVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIi4KD1BhdXNlVm1SZXNwb25zZRIbCgJ2bRgBIAEoCzIPLm1lcmlkaWFuLnYxLlZtIi4KEFJlc3RhcnRWbVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIjAKEVJlc3RhcnRWbVJlc3BvbnNlEhsKAnZtGAEgASgLMg8ubWVyaWRpYW4udjEuVm0iLAoOUmVzZXRWbVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIi4KD1Jlc2V0Vm1SZXNwb25zZRIbCgJ2bRgBIAEoCzIPLm1lcmlkaWFuLnYxLlZtIksKD0RlbGV0ZVZtUmVxdWVzdBIMCgRuYW1lGAEgASgJEgwKBGV0YWcYAiABKAkSEgoFZm9yY2UYAyABKAhIAIgBAUIICgZfZm9yY2UiLwoQRGVsZXRlVm1SZXNwb25zZRIbCgJ2bRgBIAEoCzIPLm1lcmlkaWFuLnYxLlZtImQKDkNsb25lVm1SZXF1ZXN0EgwKBG5hbWUYASABKAkSIQoEc3BlYxgCIAEoCzITLm1lcmlkaWFuLnYxLlZtU3BlYxINCgV2bV9pZBgDIAEoCRISCgpyZXF1ZXN0X2lkGAQgASgJIi4KD0Nsb25lVm1SZXNwb25zZRIbCgJ2bRgBIAEoCzIPLm1lcmlkaWFuLnYxLlZtIlEKDlJlbmV3Vm1SZXF1ZXN0EgwKBG5hbWUYASABKAkSMQoObGVhc2VfZHVyYXRpb24YAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iLgoPUmVuZXdWbVJlc3BvbnNlEhsKAnZtGAEgASgLMg8ubWVyaWRpYW4udjEuVm0idQoOQWRvcHRWbVJlcXVlc3QSDAoEaG9zdBgBIAEoCRIPCgdob3N0X3ZtGAIgASgJEiEKBHNwZWMYAyABKAsyEy5tZXJpZGlhbi52MS5WbVNwZWMSDQoFdm1faWQYBCABKAkSEgoKcmVxdWVzdF9pZBgFIAEoCSIuCg9BZG9wdFZtUmVzcG9uc2USGwoCdm0YASABKAsyDy5tZXJpZGlhbi52MS5WbSIgChBFeHBsYWluVm1SZXF1ZXN0EgwKBG5hbWUYASABKAkiSwoRRXhwbGFpblZtUmVzcG9uc2USNgoLZXhwbGFuYXRpb24YASABKAsyIS5tZXJpZGlhbi52MS5QbGFjZW1lbnRFeHBsYW5hdGlvbiJBCg1QbGFuVm1SZXF1ZXN0EiEKBHNwZWMYASABKAsyEy5tZXJpZGlhbi52MS5WbVNwZWMSDQoFY291bnQYAiABKA0iSAoOUGxhblZtUmVzcG9uc2USNgoLZXhwbGFuYXRpb24YASABKAsyIS5tZXJpZGlhbi52MS5QbGFjZW1lbnRFeHBsYW5hdGlvbiKJAgoUUGxhY2VtZW50RXhwbGFuYXRpb24SDwoHc3VtbWFyeRgBIAEoCRIMCgRob3N0GAIgASgJEjoKDnJlZnVzYWxfY291bnRzGAMgAygLMiIubWVyaWRpYW4udjEuUGxhY2VtZW50UmVmdXNhbENvdW50EioKCHZlcmRpY3RzGAQgAygLMhgubWVyaWRpYW4udjEuSG9zdFZlcmRpY3QSFgoOcXVldWVfcG9zaXRpb24YBSABKA0SFAoMcXVldWVfbGVuZ3RoGAYgASgNEisKCGVzdGltYXRlGAcgASgLMhkubWVyaWRpYW4udjEuV2FpdEVzdGltYXRlEg8KB2ZpdF9ub3cYCCABKA0inAIKDFdhaXRFc3RpbWF0ZRInCgR3YWl0GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKDXdhaXRfYXRfd29yc3QYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFAoMb2JzZXJ2ZWRfdm1zGAMgASgNEjYKCWNlcnRhaW50eRgEIAEoDjIjLm1lcmlkaWFuLnYxLldhaXRFc3RpbWF0ZS5DZXJ0YWludHkiYwoJQ2VydGFpbnR5EhkKFUNFUlRBSU5UWV9VTlNQRUNJRklFRBAAEhEKDUNFUlRBSU5UWV9MT1cQARIUChBDRVJUQUlOVFlfTUVESVVNEAISEgoOQ0VSVEFJTlRZX0hJR0gQAyJHChVQbGFjZW1lbnRSZWZ1c2FsQ291bnQSDgoGZmlsdGVyGAEgASgJEg0KBWhvc3RzGAIgASgNEg8KB21lc3NhZ2UYAyABKAkigAEKC0hvc3RWZXJkaWN0EgwKBGhvc3QYASABKAkSDAoEZml0cxgCIAEoCBIOCgZmaWx0ZXIYAyABKAkSDwoHbWVzc2FnZRgEIAEoCRINCgVzY29yZRgFIAEoARIlCgV0ZXJtcxgGIAMoCzIWLm1lcmlkaWFuLnYxLlNjb3JlVGVybSI4CglTY29yZVRlcm0SDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoARIOCgZ3ZWlnaHQYAyABKAEiQwoNRXhlY1ZtUmVxdWVzdBInCgVzdGFydBgBIAEoCzIWLm1lcmlkaWFuLnYxLkV4ZWNTdGFydEgAQgkKB3BheWxvYWQisAEKCUV4ZWNTdGFydBIMCgRuYW1lGAEgASgJEg8KB2NvbW1hbmQYAiADKAkSLAoDZW52GAMgAygLMh8ubWVyaWRpYW4udjEuRXhlY1N0YXJ0LkVudkVudHJ5EioKB3RpbWVvdXQYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24aKgoIRW52RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJmCg5FeGVjVm1SZXNwb25zZRIQCgZzdGRvdXQYASABKAxIABIQCgZzdGRlcnIYAiABKAxIABIlCgRleGl0GAMgASgLMhUubWVyaWRpYW4udjEuRXhlY0V4aXRIAEIJCgdwYXlsb2FkIh0KCEV4ZWNFeGl0EhEKCWV4aXRfY29kZRgBIAEoBTKYCwoJVm1TZXJ2aWNlEkcKCENyZWF0ZVZtEhwubWVyaWRpYW4udjEuQ3JlYXRlVm1SZXF1ZXN0Gh0ubWVyaWRpYW4udjEuQ3JlYXRlVm1SZXNwb25zZRI+CgVHZXRWbRIZLm1lcmlkaWFuLnYxLkdldFZtUmVxdWVzdBoaLm1lcmlkaWFuLnYxLkdldFZtUmVzcG9uc2USRAoHTGlzdFZtcxIbLm1lcmlkaWFuLnYxLkxpc3RWbXNSZXF1ZXN0GhwubWVyaWRpYW4udjEuTGlzdFZtc1Jlc3BvbnNlEkkKCFdhdGNoVm1zEhwubWVyaWRpYW4udjEuV2F0Y2hWbXNSZXF1ZXN0Gh0ubWVyaWRpYW4udjEuV2F0Y2hWbXNSZXNwb25zZTABEkEKBldhaXRWbRIaLm1lcmlkaWFuLnYxLldhaXRWbVJlcXVlc3QaGy5tZXJpZGlhbi52MS5XYWl0Vm1SZXNwb25zZRJHCghVcGRhdGVWbRIcLm1lcmlkaWFuLnYxLlVwZGF0ZVZtUmVxdWVzdBodLm1lcmlkaWFuLnYxLlVwZGF0ZVZtUmVzcG9uc2USRAoHU3RhcnRWbRIbLm1lcmlkaWFuLnYxLlN0YXJ0Vm1SZXF1ZXN0GhwubWVyaWRpYW4udjEuU3RhcnRWbVJlc3BvbnNlEkEKBlN0b3BWbRIaLm1lcmlkaWFuLnYxLlN0b3BWbVJlcXVlc3QaGy5tZXJpZGlhbi52MS5TdG9wVm1SZXNwb25zZRJKCglTdXNwZW5kVm0SHS5tZXJpZGlhbi52MS5TdXNwZW5kVm1SZXF1ZXN0Gh4ubWVyaWRpYW4udjEuU3VzcGVuZFZtUmVzcG9uc2USRwoIUmVzdW1lVm0SHC5tZXJpZGlhbi52MS5SZXN1bWVWbVJlcXVlc3QaHS5tZXJpZGlhbi52MS5SZXN1bWVWbVJlc3BvbnNlEkQKB1BhdXNlVm0SGy5tZXJpZGlhbi52MS5QYXVzZVZtUmVxdWVzdBocLm1lcmlkaWFuLnYxLlBhdXNlVm1SZXNwb25zZRJKCglSZXN0YXJ0Vm0SHS5tZXJpZGlhbi52MS5SZXN0YXJ0Vm1SZXF1ZXN0Gh4ubWVyaWRpYW4udjEuUmVzdGFydFZtUmVzcG9uc2USRAoHUmVzZXRWbRIbLm1lcmlkaWFuLnYxLlJlc2V0Vm1SZXF1ZXN0GhwubWVyaWRpYW4udjEuUmVzZXRWbVJlc3BvbnNlEkcKCERlbGV0ZVZtEhwubWVyaWRpYW4udjEuRGVsZXRlVm1SZXF1ZXN0Gh0ubWVyaWRpYW4udjEuRGVsZXRlVm1SZXNwb25zZRJECgdDbG9uZVZtEhsubWVyaWRpYW4udjEuQ2xvbmVWbVJlcXVlc3QaHC5tZXJpZGlhbi52MS5DbG9uZVZtUmVzcG9uc2USRAoHUmVuZXdWbRIbLm1lcmlkaWFuLnYxLlJlbmV3Vm1SZXF1ZXN0GhwubWVyaWRpYW4udjEuUmVuZXdWbVJlc3BvbnNlEkQKB0Fkb3B0Vm0SGy5tZXJpZGlhbi52MS5BZG9wdFZtUmVxdWVzdBocLm1lcmlkaWFuLnYxLkFkb3B0Vm1SZXNwb25zZRJKCglFeHBsYWluVm0SHS5tZXJpZGlhbi52MS5FeHBsYWluVm1SZXF1ZXN0Gh4ubWVyaWRpYW4udjEuRXhwbGFpblZtUmVzcG9uc2USQQoGUGxhblZtEhoubWVyaWRpYW4udjEuUGxhblZtUmVxdWVzdBobLm1lcmlkaWFuLnYxLlBsYW5WbVJlc3BvbnNlEkUKBkV4ZWNWbRIaLm1lcmlkaWFuLnYxLkV4ZWNWbVJlcXVlc3QaGy5tZXJpZGlhbi52MS5FeGVjVm1SZXNwb25zZSgBMAFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_meridian_v1_types, file_meridian_v1_vm]);
+  fileDesc("ChxtZXJpZGlhbi92MS92bV9zZXJ2aWNlLnByb3RvEgttZXJpZGlhbi52MSJRCg9DcmVhdGVWbVJlcXVlc3QSGwoCdm0YASABKAsyDy5tZXJpZGlhbi52MS5WbRINCgV2bV9pZBgCIAEoCRISCgpyZXF1ZXN0X2lkGAMgASgJIi8KEENyZWF0ZVZtUmVzcG9uc2USGwoCdm0YASABKAsyDy5tZXJpZGlhbi52MS5WbSLUAQoVQmF0Y2hDcmVhdGVWbXNSZXF1ZXN0Ei4KCHJlcXVlc3RzGAEgAygLMhwubWVyaWRpYW4udjEuQ3JlYXRlVm1SZXF1ZXN0EjMKA2ZpdBgCIAEoDjImLm1lcmlkaWFuLnYxLkJhdGNoQ3JlYXRlVm1zUmVxdWVzdC5GaXQSEgoKcmVxdWVzdF9pZBgDIAEoCSJCCgNGaXQSEwoPRklUX1VOU1BFQ0lGSUVEEAASDAoIRklUX1dBSVQQARILCgdGSVRfQUxMEAISCwoHRklUX0FOWRADIl4KFkJhdGNoQ3JlYXRlVm1zUmVzcG9uc2USHAoDdm1zGAEgAygLMg8ubWVyaWRpYW4udjEuVm0SFQoNcmVmdXNlZF9jb3VudBgCIAEoDRIPCgdyZWZ1c2FsGAMgASgJIhwKDEdldFZtUmVxdWVzdBIMCgRuYW1lGAEgASgJIiwKDUdldFZtUmVzcG9uc2USGwoCdm0YASABKAsyDy5tZXJpZGlhbi52MS5WbSJZCg5MaXN0Vm1zUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRIOCgZmaWx0ZXIYAyABKAkSEAoIb3JkZXJfYnkYBCABKAkiWgoPTGlzdFZtc1Jlc3BvbnNlEhwKA3ZtcxgBIAMoCzIPLm1lcmlkaWFuLnYxLlZtEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIQCghyZXZpc2lvbhgDIAEoAyI4Cg9XYXRjaFZtc1JlcXVlc3QSDgoGZmlsdGVyGAEgASgJEhUKDWZyb21fcmV2aXNpb24YAiABKAMibAoQV2F0Y2hWbXNSZXNwb25zZRIpCgR0eXBlGAEgASgOMhsubWVyaWRpYW4udjEuV2F0Y2hFdmVudFR5cGUSGwoCdm0YAiABKAsyDy5tZXJpZGlhbi52MS5WbRIQCghyZXZpc2lvbhgDIAEoAyJfCg9VcGRhdGVWbVJlcXVlc3QSGwoCdm0YASABKAsyDy5tZXJpZGlhbi52MS5WbRIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2siLwoQVXBkYXRlVm1SZXNwb25zZRIbCgJ2bRgBIAEoCzIPLm1lcmlkaWFuLnYxLlZtInYKDVdhaXRWbVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIrCgZzdGF0ZXMYAiADKA4yGy5tZXJpZGlhbi52MS5WbVN0YXR1cy5TdGF0ZRIqCgd0aW1lb3V0GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIi0KDldhaXRWbVJlc3BvbnNlEhsKAnZtGAEgASgLMg8ubWVyaWRpYW4udjEuVm0iLAoOU3RhcnRWbVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIi4KD1N0YXJ0Vm1SZXNwb25zZRIbCgJ2bRgBIAEoCzIPLm1lcmlkaWFuLnYxLlZtIjoKDVN0b3BWbVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJEg0KBWZvcmNlGAMgASgIIi0KDlN0b3BWbVJlc3BvbnNlEhsKAnZtGAEgASgLMg8ubWVyaWRpYW4udjEuVm0iLgoQU3VzcGVuZFZtUmVxdWVzdBIMCgRuYW1lGAEgASgJEgwKBGV0YWcYAiABKAkiMAoRU3VzcGVuZFZtUmVzcG9uc2USGwoCdm0YASABKAsyDy5tZXJpZGlhbi52MS5WbSItCg9SZXN1bWVWbVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIi8KEFJlc3VtZVZtUmVzcG9uc2USGwoCdm0YASABKAsyDy5tZXJpZGlhbi52MS5WbSIsCg5QYXVzZVZtUmVxdWVzdBIMCgRuYW1lGAEgASgJEgwKBGV0YWcYAiABKAkiLgoPUGF1c2VWbVJlc3BvbnNlEhsKAnZtGAEgASgLMg8ubWVyaWRpYW4udjEuVm0iLgoQUmVzdGFydFZtUmVxdWVzdBIMCgRuYW1lGAEgASgJEgwKBGV0YWcYAiABKAkiMAoRUmVzdGFydFZtUmVzcG9uc2USGwoCdm0YASABKAsyDy5tZXJpZGlhbi52MS5WbSIsCg5SZXNldFZtUmVxdWVzdBIMCgRuYW1lGAEgASgJEgwKBGV0YWcYAiABKAkiLgoPUmVzZXRWbVJlc3BvbnNlEhsKAnZtGAEgASgLMg8ubWVyaWRpYW4udjEuVm0iSwoPRGVsZXRlVm1SZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCRISCgVmb3JjZRgDIAEoCEgAiAEBQggKBl9mb3JjZSIvChBEZWxldGVWbVJlc3BvbnNlEhsKAnZtGAEgASgLMg8ubWVyaWRpYW4udjEuVm0iZAoOQ2xvbmVWbVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIhCgRzcGVjGAIgASgLMhMubWVyaWRpYW4udjEuVm1TcGVjEg0KBXZtX2lkGAMgASgJEhIKCnJlcXVlc3RfaWQYBCABKAkiLgoPQ2xvbmVWbVJlc3BvbnNlEhsKAnZtGAEgASgLMg8ubWVyaWRpYW4udjEuVm0iUQoOUmVuZXdWbVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIxCg5sZWFzZV9kdXJhdGlvbhgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiIuCg9SZW5ld1ZtUmVzcG9uc2USGwoCdm0YASABKAsyDy5tZXJpZGlhbi52MS5WbSJ1Cg5BZG9wdFZtUmVxdWVzdBIMCgRob3N0GAEgASgJEg8KB2hvc3Rfdm0YAiABKAkSIQoEc3BlYxgDIAEoCzITLm1lcmlkaWFuLnYxLlZtU3BlYxINCgV2bV9pZBgEIAEoCRISCgpyZXF1ZXN0X2lkGAUgASgJIi4KD0Fkb3B0Vm1SZXNwb25zZRIbCgJ2bRgBIAEoCzIPLm1lcmlkaWFuLnYxLlZtIiAKEEV4cGxhaW5WbVJlcXVlc3QSDAoEbmFtZRgBIAEoCSJLChFFeHBsYWluVm1SZXNwb25zZRI2CgtleHBsYW5hdGlvbhgBIAEoCzIhLm1lcmlkaWFuLnYxLlBsYWNlbWVudEV4cGxhbmF0aW9uIkEKDVBsYW5WbVJlcXVlc3QSIQoEc3BlYxgBIAEoCzITLm1lcmlkaWFuLnYxLlZtU3BlYxINCgVjb3VudBgCIAEoDSJICg5QbGFuVm1SZXNwb25zZRI2CgtleHBsYW5hdGlvbhgBIAEoCzIhLm1lcmlkaWFuLnYxLlBsYWNlbWVudEV4cGxhbmF0aW9uIokCChRQbGFjZW1lbnRFeHBsYW5hdGlvbhIPCgdzdW1tYXJ5GAEgASgJEgwKBGhvc3QYAiABKAkSOgoOcmVmdXNhbF9jb3VudHMYAyADKAsyIi5tZXJpZGlhbi52MS5QbGFjZW1lbnRSZWZ1c2FsQ291bnQSKgoIdmVyZGljdHMYBCADKAsyGC5tZXJpZGlhbi52MS5Ib3N0VmVyZGljdBIWCg5xdWV1ZV9wb3NpdGlvbhgFIAEoDRIUCgxxdWV1ZV9sZW5ndGgYBiABKA0SKwoIZXN0aW1hdGUYByABKAsyGS5tZXJpZGlhbi52MS5XYWl0RXN0aW1hdGUSDwoHZml0X25vdxgIIAEoDSKcAgoMV2FpdEVzdGltYXRlEicKBHdhaXQYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMAoNd2FpdF9hdF93b3JzdBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIUCgxvYnNlcnZlZF92bXMYAyABKA0SNgoJY2VydGFpbnR5GAQgASgOMiMubWVyaWRpYW4udjEuV2FpdEVzdGltYXRlLkNlcnRhaW50eSJjCglDZXJ0YWludHkSGQoVQ0VSVEFJTlRZX1VOU1BFQ0lGSUVEEAASEQoNQ0VSVEFJTlRZX0xPVxABEhQKEENFUlRBSU5UWV9NRURJVU0QAhISCg5DRVJUQUlOVFlfSElHSBADIkcKFVBsYWNlbWVudFJlZnVzYWxDb3VudBIOCgZmaWx0ZXIYASABKAkSDQoFaG9zdHMYAiABKA0SDwoHbWVzc2FnZRgDIAEoCSKAAQoLSG9zdFZlcmRpY3QSDAoEaG9zdBgBIAEoCRIMCgRmaXRzGAIgASgIEg4KBmZpbHRlchgDIAEoCRIPCgdtZXNzYWdlGAQgASgJEg0KBXNjb3JlGAUgASgBEiUKBXRlcm1zGAYgAygLMhYubWVyaWRpYW4udjEuU2NvcmVUZXJtIjgKCVNjb3JlVGVybRIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgBEg4KBndlaWdodBgDIAEoASJDCg1FeGVjVm1SZXF1ZXN0EicKBXN0YXJ0GAEgASgLMhYubWVyaWRpYW4udjEuRXhlY1N0YXJ0SABCCQoHcGF5bG9hZCKwAQoJRXhlY1N0YXJ0EgwKBG5hbWUYASABKAkSDwoHY29tbWFuZBgCIAMoCRIsCgNlbnYYAyADKAsyHy5tZXJpZGlhbi52MS5FeGVjU3RhcnQuRW52RW50cnkSKgoHdGltZW91dBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhoqCghFbnZFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBImYKDkV4ZWNWbVJlc3BvbnNlEhAKBnN0ZG91dBgBIAEoDEgAEhAKBnN0ZGVychgCIAEoDEgAEiUKBGV4aXQYAyABKAsyFS5tZXJpZGlhbi52MS5FeGVjRXhpdEgAQgkKB3BheWxvYWQiHQoIRXhlY0V4aXQSEQoJZXhpdF9jb2RlGAEgASgFMvMLCglWbVNlcnZpY2USRwoIQ3JlYXRlVm0SHC5tZXJpZGlhbi52MS5DcmVhdGVWbVJlcXVlc3QaHS5tZXJpZGlhbi52MS5DcmVhdGVWbVJlc3BvbnNlElkKDkJhdGNoQ3JlYXRlVm1zEiIubWVyaWRpYW4udjEuQmF0Y2hDcmVhdGVWbXNSZXF1ZXN0GiMubWVyaWRpYW4udjEuQmF0Y2hDcmVhdGVWbXNSZXNwb25zZRI+CgVHZXRWbRIZLm1lcmlkaWFuLnYxLkdldFZtUmVxdWVzdBoaLm1lcmlkaWFuLnYxLkdldFZtUmVzcG9uc2USRAoHTGlzdFZtcxIbLm1lcmlkaWFuLnYxLkxpc3RWbXNSZXF1ZXN0GhwubWVyaWRpYW4udjEuTGlzdFZtc1Jlc3BvbnNlEkkKCFdhdGNoVm1zEhwubWVyaWRpYW4udjEuV2F0Y2hWbXNSZXF1ZXN0Gh0ubWVyaWRpYW4udjEuV2F0Y2hWbXNSZXNwb25zZTABEkEKBldhaXRWbRIaLm1lcmlkaWFuLnYxLldhaXRWbVJlcXVlc3QaGy5tZXJpZGlhbi52MS5XYWl0Vm1SZXNwb25zZRJHCghVcGRhdGVWbRIcLm1lcmlkaWFuLnYxLlVwZGF0ZVZtUmVxdWVzdBodLm1lcmlkaWFuLnYxLlVwZGF0ZVZtUmVzcG9uc2USRAoHU3RhcnRWbRIbLm1lcmlkaWFuLnYxLlN0YXJ0Vm1SZXF1ZXN0GhwubWVyaWRpYW4udjEuU3RhcnRWbVJlc3BvbnNlEkEKBlN0b3BWbRIaLm1lcmlkaWFuLnYxLlN0b3BWbVJlcXVlc3QaGy5tZXJpZGlhbi52MS5TdG9wVm1SZXNwb25zZRJKCglTdXNwZW5kVm0SHS5tZXJpZGlhbi52MS5TdXNwZW5kVm1SZXF1ZXN0Gh4ubWVyaWRpYW4udjEuU3VzcGVuZFZtUmVzcG9uc2USRwoIUmVzdW1lVm0SHC5tZXJpZGlhbi52MS5SZXN1bWVWbVJlcXVlc3QaHS5tZXJpZGlhbi52MS5SZXN1bWVWbVJlc3BvbnNlEkQKB1BhdXNlVm0SGy5tZXJpZGlhbi52MS5QYXVzZVZtUmVxdWVzdBocLm1lcmlkaWFuLnYxLlBhdXNlVm1SZXNwb25zZRJKCglSZXN0YXJ0Vm0SHS5tZXJpZGlhbi52MS5SZXN0YXJ0Vm1SZXF1ZXN0Gh4ubWVyaWRpYW4udjEuUmVzdGFydFZtUmVzcG9uc2USRAoHUmVzZXRWbRIbLm1lcmlkaWFuLnYxLlJlc2V0Vm1SZXF1ZXN0GhwubWVyaWRpYW4udjEuUmVzZXRWbVJlc3BvbnNlEkcKCERlbGV0ZVZtEhwubWVyaWRpYW4udjEuRGVsZXRlVm1SZXF1ZXN0Gh0ubWVyaWRpYW4udjEuRGVsZXRlVm1SZXNwb25zZRJECgdDbG9uZVZtEhsubWVyaWRpYW4udjEuQ2xvbmVWbVJlcXVlc3QaHC5tZXJpZGlhbi52MS5DbG9uZVZtUmVzcG9uc2USRAoHUmVuZXdWbRIbLm1lcmlkaWFuLnYxLlJlbmV3Vm1SZXF1ZXN0GhwubWVyaWRpYW4udjEuUmVuZXdWbVJlc3BvbnNlEkQKB0Fkb3B0Vm0SGy5tZXJpZGlhbi52MS5BZG9wdFZtUmVxdWVzdBocLm1lcmlkaWFuLnYxLkFkb3B0Vm1SZXNwb25zZRJKCglFeHBsYWluVm0SHS5tZXJpZGlhbi52MS5FeHBsYWluVm1SZXF1ZXN0Gh4ubWVyaWRpYW4udjEuRXhwbGFpblZtUmVzcG9uc2USQQoGUGxhblZtEhoubWVyaWRpYW4udjEuUGxhblZtUmVxdWVzdBobLm1lcmlkaWFuLnYxLlBsYW5WbVJlc3BvbnNlEkUKBkV4ZWNWbRIaLm1lcmlkaWFuLnYxLkV4ZWNWbVJlcXVlc3QaGy5tZXJpZGlhbi52MS5FeGVjVm1SZXNwb25zZSgBMAFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_meridian_v1_types, file_meridian_v1_vm]);
 
 /**
  * Asks for a new Vm.
@@ -77,6 +77,124 @@ export const CreateVmResponseSchema: GenMessage<CreateVmResponse> = /*@__PURE__*
   messageDesc(file_meridian_v1_vm_service, 1);
 
 /**
+ * Asks for several VMs at once.
+ *
+ * @generated from message meridian.v1.BatchCreateVmsRequest
+ */
+export type BatchCreateVmsRequest = Message<"meridian.v1.BatchCreateVmsRequest"> & {
+  /**
+   * One for each VM, from 1 to 1000, all of one project. Their `request_id` must be empty.
+   *
+   * @generated from field: repeated meridian.v1.CreateVmRequest requests = 1;
+   */
+  requests: CreateVmRequest[];
+
+  /**
+   * What becomes of VMs that fit nowhere now. VMs that wait already and fit go first.
+   *
+   * @generated from field: meridian.v1.BatchCreateVmsRequest.Fit fit = 2;
+   */
+  fit: BatchCreateVmsRequest_Fit;
+
+  /**
+   * As in CreateVmRequest: the same id with the same content returns the VMs that it already made and that are still there.
+   *
+   * @generated from field: string request_id = 3;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message meridian.v1.BatchCreateVmsRequest.
+ * Use `create(BatchCreateVmsRequestSchema)` to create a new message.
+ */
+export const BatchCreateVmsRequestSchema: GenMessage<BatchCreateVmsRequest> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_vm_service, 2);
+
+/**
+ * Says what becomes of VMs that fit nowhere now.
+ *
+ * @generated from enum meridian.v1.BatchCreateVmsRequest.Fit
+ */
+export const BatchCreateVmsRequest_Fit = {
+  /**
+   * The same as WAIT.
+   *
+   * @generated from enum value: FIT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * All are created, and wait until they fit.
+   *
+   * @generated from enum value: FIT_WAIT = 1;
+   */
+  WAIT: 1,
+
+  /**
+   * All are created and placed now, or none is.
+   *
+   * @generated from enum value: FIT_ALL = 2;
+   */
+  ALL: 2,
+
+  /**
+   * As many are created as are placed now, in the order of the requests.
+   *
+   * @generated from enum value: FIT_ANY = 3;
+   */
+  ANY: 3,
+} as const;
+
+/**
+ * Says what becomes of VMs that fit nowhere now.
+ *
+ * @generated from enum meridian.v1.BatchCreateVmsRequest.Fit
+ */
+export type BatchCreateVmsRequest_Fit = (typeof BatchCreateVmsRequest_Fit)[keyof typeof BatchCreateVmsRequest_Fit] | UnknownEnum;
+
+/**
+ * Describes the enum meridian.v1.BatchCreateVmsRequest.Fit.
+ */
+export const BatchCreateVmsRequest_FitSchema: GenEnum<BatchCreateVmsRequest_Fit> = /*@__PURE__*/
+  enumDesc(file_meridian_v1_vm_service, 2, 0);
+
+/**
+ * The answer.
+ *
+ * @generated from message meridian.v1.BatchCreateVmsResponse
+ */
+export type BatchCreateVmsResponse = Message<"meridian.v1.BatchCreateVmsResponse"> & {
+  /**
+   * The new VMs, in the order of the requests.
+   *
+   * @generated from field: repeated meridian.v1.Vm vms = 1;
+   */
+  vms: Vm[];
+
+  /**
+   * How many were not created, with FIT_ANY.
+   *
+   * @generated from field: uint32 refused_count = 2;
+   */
+  refusedCount: number;
+
+  /**
+   * Why the first of those was not; empty if there is none, or the answer was given before.
+   *
+   * @generated from field: string refusal = 3;
+   */
+  refusal: string;
+};
+
+/**
+ * Describes the message meridian.v1.BatchCreateVmsResponse.
+ * Use `create(BatchCreateVmsResponseSchema)` to create a new message.
+ */
+export const BatchCreateVmsResponseSchema: GenMessage<BatchCreateVmsResponse> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_vm_service, 3);
+
+/**
  * Asks for one Vm.
  *
  * @generated from message meridian.v1.GetVmRequest
@@ -95,7 +213,7 @@ export type GetVmRequest = Message<"meridian.v1.GetVmRequest"> & {
  * Use `create(GetVmRequestSchema)` to create a new message.
  */
 export const GetVmRequestSchema: GenMessage<GetVmRequest> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 2);
+  messageDesc(file_meridian_v1_vm_service, 4);
 
 /**
  * The answer.
@@ -116,7 +234,7 @@ export type GetVmResponse = Message<"meridian.v1.GetVmResponse"> & {
  * Use `create(GetVmResponseSchema)` to create a new message.
  */
 export const GetVmResponseSchema: GenMessage<GetVmResponse> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 3);
+  messageDesc(file_meridian_v1_vm_service, 5);
 
 /**
  * Asks for one page of VMs.
@@ -158,7 +276,7 @@ export type ListVmsRequest = Message<"meridian.v1.ListVmsRequest"> & {
  * Use `create(ListVmsRequestSchema)` to create a new message.
  */
 export const ListVmsRequestSchema: GenMessage<ListVmsRequest> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 4);
+  messageDesc(file_meridian_v1_vm_service, 6);
 
 /**
  * One page of VMs.
@@ -193,7 +311,7 @@ export type ListVmsResponse = Message<"meridian.v1.ListVmsResponse"> & {
  * Use `create(ListVmsResponseSchema)` to create a new message.
  */
 export const ListVmsResponseSchema: GenMessage<ListVmsResponse> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 5);
+  messageDesc(file_meridian_v1_vm_service, 7);
 
 /**
  * Asks to be told of changes of VMs.
@@ -222,7 +340,7 @@ export type WatchVmsRequest = Message<"meridian.v1.WatchVmsRequest"> & {
  * Use `create(WatchVmsRequestSchema)` to create a new message.
  */
 export const WatchVmsRequestSchema: GenMessage<WatchVmsRequest> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 6);
+  messageDesc(file_meridian_v1_vm_service, 8);
 
 /**
  * One change.
@@ -257,7 +375,7 @@ export type WatchVmsResponse = Message<"meridian.v1.WatchVmsResponse"> & {
  * Use `create(WatchVmsResponseSchema)` to create a new message.
  */
 export const WatchVmsResponseSchema: GenMessage<WatchVmsResponse> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 7);
+  messageDesc(file_meridian_v1_vm_service, 9);
 
 /**
  * Asks to change a Vm.
@@ -285,7 +403,7 @@ export type UpdateVmRequest = Message<"meridian.v1.UpdateVmRequest"> & {
  * Use `create(UpdateVmRequestSchema)` to create a new message.
  */
 export const UpdateVmRequestSchema: GenMessage<UpdateVmRequest> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 8);
+  messageDesc(file_meridian_v1_vm_service, 10);
 
 /**
  * The answer.
@@ -306,7 +424,7 @@ export type UpdateVmResponse = Message<"meridian.v1.UpdateVmResponse"> & {
  * Use `create(UpdateVmResponseSchema)` to create a new message.
  */
 export const UpdateVmResponseSchema: GenMessage<UpdateVmResponse> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 9);
+  messageDesc(file_meridian_v1_vm_service, 11);
 
 /**
  * Asks to wait for a VM.
@@ -341,7 +459,7 @@ export type WaitVmRequest = Message<"meridian.v1.WaitVmRequest"> & {
  * Use `create(WaitVmRequestSchema)` to create a new message.
  */
 export const WaitVmRequestSchema: GenMessage<WaitVmRequest> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 10);
+  messageDesc(file_meridian_v1_vm_service, 12);
 
 /**
  * The answer.
@@ -362,7 +480,7 @@ export type WaitVmResponse = Message<"meridian.v1.WaitVmResponse"> & {
  * Use `create(WaitVmResponseSchema)` to create a new message.
  */
 export const WaitVmResponseSchema: GenMessage<WaitVmResponse> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 11);
+  messageDesc(file_meridian_v1_vm_service, 13);
 
 /**
  * Asks a VM to run.
@@ -390,7 +508,7 @@ export type StartVmRequest = Message<"meridian.v1.StartVmRequest"> & {
  * Use `create(StartVmRequestSchema)` to create a new message.
  */
 export const StartVmRequestSchema: GenMessage<StartVmRequest> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 12);
+  messageDesc(file_meridian_v1_vm_service, 14);
 
 /**
  * The answer.
@@ -411,7 +529,7 @@ export type StartVmResponse = Message<"meridian.v1.StartVmResponse"> & {
  * Use `create(StartVmResponseSchema)` to create a new message.
  */
 export const StartVmResponseSchema: GenMessage<StartVmResponse> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 13);
+  messageDesc(file_meridian_v1_vm_service, 15);
 
 /**
  * Asks a VM to stop.
@@ -446,7 +564,7 @@ export type StopVmRequest = Message<"meridian.v1.StopVmRequest"> & {
  * Use `create(StopVmRequestSchema)` to create a new message.
  */
 export const StopVmRequestSchema: GenMessage<StopVmRequest> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 14);
+  messageDesc(file_meridian_v1_vm_service, 16);
 
 /**
  * The answer.
@@ -467,7 +585,7 @@ export type StopVmResponse = Message<"meridian.v1.StopVmResponse"> & {
  * Use `create(StopVmResponseSchema)` to create a new message.
  */
 export const StopVmResponseSchema: GenMessage<StopVmResponse> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 15);
+  messageDesc(file_meridian_v1_vm_service, 17);
 
 /**
  * Asks a VM to be suspended.
@@ -495,7 +613,7 @@ export type SuspendVmRequest = Message<"meridian.v1.SuspendVmRequest"> & {
  * Use `create(SuspendVmRequestSchema)` to create a new message.
  */
 export const SuspendVmRequestSchema: GenMessage<SuspendVmRequest> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 16);
+  messageDesc(file_meridian_v1_vm_service, 18);
 
 /**
  * The answer.
@@ -516,7 +634,7 @@ export type SuspendVmResponse = Message<"meridian.v1.SuspendVmResponse"> & {
  * Use `create(SuspendVmResponseSchema)` to create a new message.
  */
 export const SuspendVmResponseSchema: GenMessage<SuspendVmResponse> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 17);
+  messageDesc(file_meridian_v1_vm_service, 19);
 
 /**
  * Asks a VM to resume.
@@ -544,7 +662,7 @@ export type ResumeVmRequest = Message<"meridian.v1.ResumeVmRequest"> & {
  * Use `create(ResumeVmRequestSchema)` to create a new message.
  */
 export const ResumeVmRequestSchema: GenMessage<ResumeVmRequest> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 18);
+  messageDesc(file_meridian_v1_vm_service, 20);
 
 /**
  * The answer.
@@ -565,7 +683,7 @@ export type ResumeVmResponse = Message<"meridian.v1.ResumeVmResponse"> & {
  * Use `create(ResumeVmResponseSchema)` to create a new message.
  */
 export const ResumeVmResponseSchema: GenMessage<ResumeVmResponse> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 19);
+  messageDesc(file_meridian_v1_vm_service, 21);
 
 /**
  * Asks a VM to be paused.
@@ -593,7 +711,7 @@ export type PauseVmRequest = Message<"meridian.v1.PauseVmRequest"> & {
  * Use `create(PauseVmRequestSchema)` to create a new message.
  */
 export const PauseVmRequestSchema: GenMessage<PauseVmRequest> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 20);
+  messageDesc(file_meridian_v1_vm_service, 22);
 
 /**
  * The answer.
@@ -614,7 +732,7 @@ export type PauseVmResponse = Message<"meridian.v1.PauseVmResponse"> & {
  * Use `create(PauseVmResponseSchema)` to create a new message.
  */
 export const PauseVmResponseSchema: GenMessage<PauseVmResponse> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 21);
+  messageDesc(file_meridian_v1_vm_service, 23);
 
 /**
  * Asks a VM to restart.
@@ -642,7 +760,7 @@ export type RestartVmRequest = Message<"meridian.v1.RestartVmRequest"> & {
  * Use `create(RestartVmRequestSchema)` to create a new message.
  */
 export const RestartVmRequestSchema: GenMessage<RestartVmRequest> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 22);
+  messageDesc(file_meridian_v1_vm_service, 24);
 
 /**
  * The answer.
@@ -663,7 +781,7 @@ export type RestartVmResponse = Message<"meridian.v1.RestartVmResponse"> & {
  * Use `create(RestartVmResponseSchema)` to create a new message.
  */
 export const RestartVmResponseSchema: GenMessage<RestartVmResponse> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 23);
+  messageDesc(file_meridian_v1_vm_service, 25);
 
 /**
  * Asks a VM to be reset.
@@ -691,7 +809,7 @@ export type ResetVmRequest = Message<"meridian.v1.ResetVmRequest"> & {
  * Use `create(ResetVmRequestSchema)` to create a new message.
  */
 export const ResetVmRequestSchema: GenMessage<ResetVmRequest> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 24);
+  messageDesc(file_meridian_v1_vm_service, 26);
 
 /**
  * The answer.
@@ -712,7 +830,7 @@ export type ResetVmResponse = Message<"meridian.v1.ResetVmResponse"> & {
  * Use `create(ResetVmResponseSchema)` to create a new message.
  */
 export const ResetVmResponseSchema: GenMessage<ResetVmResponse> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 25);
+  messageDesc(file_meridian_v1_vm_service, 27);
 
 /**
  * Asks to delete a Vm.
@@ -747,7 +865,7 @@ export type DeleteVmRequest = Message<"meridian.v1.DeleteVmRequest"> & {
  * Use `create(DeleteVmRequestSchema)` to create a new message.
  */
 export const DeleteVmRequestSchema: GenMessage<DeleteVmRequest> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 26);
+  messageDesc(file_meridian_v1_vm_service, 28);
 
 /**
  * The answer.
@@ -768,7 +886,7 @@ export type DeleteVmResponse = Message<"meridian.v1.DeleteVmResponse"> & {
  * Use `create(DeleteVmResponseSchema)` to create a new message.
  */
 export const DeleteVmResponseSchema: GenMessage<DeleteVmResponse> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 27);
+  messageDesc(file_meridian_v1_vm_service, 29);
 
 /**
  * Asks for a copy of a VM.
@@ -810,7 +928,7 @@ export type CloneVmRequest = Message<"meridian.v1.CloneVmRequest"> & {
  * Use `create(CloneVmRequestSchema)` to create a new message.
  */
 export const CloneVmRequestSchema: GenMessage<CloneVmRequest> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 28);
+  messageDesc(file_meridian_v1_vm_service, 30);
 
 /**
  * The answer.
@@ -831,7 +949,7 @@ export type CloneVmResponse = Message<"meridian.v1.CloneVmResponse"> & {
  * Use `create(CloneVmResponseSchema)` to create a new message.
  */
 export const CloneVmResponseSchema: GenMessage<CloneVmResponse> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 29);
+  messageDesc(file_meridian_v1_vm_service, 31);
 
 /**
  * Asks to renew a lease.
@@ -859,7 +977,7 @@ export type RenewVmRequest = Message<"meridian.v1.RenewVmRequest"> & {
  * Use `create(RenewVmRequestSchema)` to create a new message.
  */
 export const RenewVmRequestSchema: GenMessage<RenewVmRequest> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 30);
+  messageDesc(file_meridian_v1_vm_service, 32);
 
 /**
  * The answer.
@@ -880,7 +998,7 @@ export type RenewVmResponse = Message<"meridian.v1.RenewVmResponse"> & {
  * Use `create(RenewVmResponseSchema)` to create a new message.
  */
 export const RenewVmResponseSchema: GenMessage<RenewVmResponse> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 31);
+  messageDesc(file_meridian_v1_vm_service, 33);
 
 /**
  * Asks to take a VM into the pool.
@@ -930,7 +1048,7 @@ export type AdoptVmRequest = Message<"meridian.v1.AdoptVmRequest"> & {
  * Use `create(AdoptVmRequestSchema)` to create a new message.
  */
 export const AdoptVmRequestSchema: GenMessage<AdoptVmRequest> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 32);
+  messageDesc(file_meridian_v1_vm_service, 34);
 
 /**
  * The answer.
@@ -951,7 +1069,7 @@ export type AdoptVmResponse = Message<"meridian.v1.AdoptVmResponse"> & {
  * Use `create(AdoptVmResponseSchema)` to create a new message.
  */
 export const AdoptVmResponseSchema: GenMessage<AdoptVmResponse> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 33);
+  messageDesc(file_meridian_v1_vm_service, 35);
 
 /**
  * Asks why.
@@ -972,7 +1090,7 @@ export type ExplainVmRequest = Message<"meridian.v1.ExplainVmRequest"> & {
  * Use `create(ExplainVmRequestSchema)` to create a new message.
  */
 export const ExplainVmRequestSchema: GenMessage<ExplainVmRequest> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 34);
+  messageDesc(file_meridian_v1_vm_service, 36);
 
 /**
  * The answer.
@@ -993,7 +1111,7 @@ export type ExplainVmResponse = Message<"meridian.v1.ExplainVmResponse"> & {
  * Use `create(ExplainVmResponseSchema)` to create a new message.
  */
 export const ExplainVmResponseSchema: GenMessage<ExplainVmResponse> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 35);
+  messageDesc(file_meridian_v1_vm_service, 37);
 
 /**
  * Asks what would happen.
@@ -1021,7 +1139,7 @@ export type PlanVmRequest = Message<"meridian.v1.PlanVmRequest"> & {
  * Use `create(PlanVmRequestSchema)` to create a new message.
  */
 export const PlanVmRequestSchema: GenMessage<PlanVmRequest> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 36);
+  messageDesc(file_meridian_v1_vm_service, 38);
 
 /**
  * The answer.
@@ -1042,7 +1160,7 @@ export type PlanVmResponse = Message<"meridian.v1.PlanVmResponse"> & {
  * Use `create(PlanVmResponseSchema)` to create a new message.
  */
 export const PlanVmResponseSchema: GenMessage<PlanVmResponse> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 37);
+  messageDesc(file_meridian_v1_vm_service, 39);
 
 /**
  * Why a VM stands, or would stand, where it does, or why it waits.
@@ -1114,7 +1232,7 @@ export type PlacementExplanation = Message<"meridian.v1.PlacementExplanation"> &
  * Use `create(PlacementExplanationSchema)` to create a new message.
  */
 export const PlacementExplanationSchema: GenMessage<PlacementExplanation> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 38);
+  messageDesc(file_meridian_v1_vm_service, 40);
 
 /**
  * How long a VM will probably wait from now on, judged by how long such VMs were observed to stay.
@@ -1156,7 +1274,7 @@ export type WaitEstimate = Message<"meridian.v1.WaitEstimate"> & {
  * Use `create(WaitEstimateSchema)` to create a new message.
  */
 export const WaitEstimateSchema: GenMessage<WaitEstimate> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 39);
+  messageDesc(file_meridian_v1_vm_service, 41);
 
 /**
  * Says how far the estimate can be relied on.
@@ -1204,7 +1322,7 @@ export type WaitEstimate_Certainty = (typeof WaitEstimate_Certainty)[keyof typeo
  * Describes the enum meridian.v1.WaitEstimate.Certainty.
  */
 export const WaitEstimate_CertaintySchema: GenEnum<WaitEstimate_Certainty> = /*@__PURE__*/
-  enumDesc(file_meridian_v1_vm_service, 39, 0);
+  enumDesc(file_meridian_v1_vm_service, 41, 0);
 
 /**
  * How many hosts refuse a VM for a reason.
@@ -1239,7 +1357,7 @@ export type PlacementRefusalCount = Message<"meridian.v1.PlacementRefusalCount">
  * Use `create(PlacementRefusalCountSchema)` to create a new message.
  */
 export const PlacementRefusalCountSchema: GenMessage<PlacementRefusalCount> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 40);
+  messageDesc(file_meridian_v1_vm_service, 42);
 
 /**
  * What placement says about one host.
@@ -1295,7 +1413,7 @@ export type HostVerdict = Message<"meridian.v1.HostVerdict"> & {
  * Use `create(HostVerdictSchema)` to create a new message.
  */
 export const HostVerdictSchema: GenMessage<HostVerdict> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 41);
+  messageDesc(file_meridian_v1_vm_service, 43);
 
 /**
  * One part of a score.
@@ -1330,7 +1448,7 @@ export type ScoreTerm = Message<"meridian.v1.ScoreTerm"> & {
  * Use `create(ScoreTermSchema)` to create a new message.
  */
 export const ScoreTermSchema: GenMessage<ScoreTerm> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 42);
+  messageDesc(file_meridian_v1_vm_service, 44);
 
 /**
  * A message of the one who wants a command run.
@@ -1359,7 +1477,7 @@ export type ExecVmRequest = Message<"meridian.v1.ExecVmRequest"> & {
  * Use `create(ExecVmRequestSchema)` to create a new message.
  */
 export const ExecVmRequestSchema: GenMessage<ExecVmRequest> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 43);
+  messageDesc(file_meridian_v1_vm_service, 45);
 
 /**
  * What to run.
@@ -1401,7 +1519,7 @@ export type ExecStart = Message<"meridian.v1.ExecStart"> & {
  * Use `create(ExecStartSchema)` to create a new message.
  */
 export const ExecStartSchema: GenMessage<ExecStart> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 44);
+  messageDesc(file_meridian_v1_vm_service, 46);
 
 /**
  * A message about a command that runs.
@@ -1446,7 +1564,7 @@ export type ExecVmResponse = Message<"meridian.v1.ExecVmResponse"> & {
  * Use `create(ExecVmResponseSchema)` to create a new message.
  */
 export const ExecVmResponseSchema: GenMessage<ExecVmResponse> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 45);
+  messageDesc(file_meridian_v1_vm_service, 47);
 
 /**
  * How a command ended.
@@ -1467,7 +1585,7 @@ export type ExecExit = Message<"meridian.v1.ExecExit"> & {
  * Use `create(ExecExitSchema)` to create a new message.
  */
 export const ExecExitSchema: GenMessage<ExecExit> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_vm_service, 46);
+  messageDesc(file_meridian_v1_vm_service, 48);
 
 /**
  * Makes, watches, changes and removes VMs. Long work is the VM's own state: a call returns once the wish is stored, and
@@ -1486,6 +1604,17 @@ export const VmService: GenService<{
     methodKind: "unary";
     input: typeof CreateVmRequestSchema;
     output: typeof CreateVmResponseSchema;
+  },
+  /**
+   * Asks for several VMs of one project at once; they are accepted, and become durable, together. Errors: as CreateVm, and
+   * RESOURCE_EXHAUSTED (not all fit, with FIT_ALL).
+   *
+   * @generated from rpc meridian.v1.VmService.BatchCreateVms
+   */
+  batchCreateVms: {
+    methodKind: "unary";
+    input: typeof BatchCreateVmsRequestSchema;
+    output: typeof BatchCreateVmsResponseSchema;
   },
   /**
    * Returns one VM. Errors: NOT_FOUND.
