@@ -46,6 +46,8 @@ function requestFor(method: DescMethod, { vm, project }: { readonly vm: string; 
   switch (method.localName) {
     case "createVm":
       return { vm: { spec: { project, template: `templates/${defaultTemplate}` } } };
+    case "batchCreateVms":
+      return { requests: [{ vm: { spec: { project, template: `templates/${defaultTemplate}` } } }] };
     case "planVm":
       return { spec: { project, template: `templates/${defaultTemplate}` } };
     case "getProject":
