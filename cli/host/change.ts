@@ -12,6 +12,7 @@ import { parseDurationMs } from "../values/duration.ts";
 import { type LabelChanges, parseLabelChanges } from "../values/label.ts";
 import { resourceName } from "../values/name.ts";
 import { examples, forEachName } from "../verbs.ts";
+import { drainAndWait } from "./drain.ts";
 import { hostSentence, hostState } from "./views.ts";
 
 const thens = { "stay-cordoned": HostDrain_Then.STAY_CORDONED, uncordon: HostDrain_Then.UNCORDON } as const;
@@ -75,20 +76,29 @@ export function registerHostChange(noun: Program, terminal: Terminal): void {
         .choices(["stay-cordoned", "uncordon"])
         .default("stay-cordoned" as const),
     )
+    .option("--wait", "until it is empty, showing how many VMs are left")
+    .addOption(
+      new Option("--timeout <duration>", "how long to wait with --wait (default: without a bound)").argParser(
+        parseDurationMs,
+      ),
+    )
     .addHelpText(
       "after",
-      examples("host drain mac-1", "host drain mac-1 --deadline 30m --reason 'macOS update' --then uncordon"),
-    )
-    .action((names, { deadline, reason, then }, command) =>
-      withSession(terminal, command, (session) =>
-        changeHosts(session, names, (name) =>
-          session.hosts.drainHost(
-            // oxlint-disable-next-line unicorn/no-thenable -- the protocol's field; its value is no function
-            { name, reason, then: thens[then], ...(deadline !== undefined && { deadline: durationFromMs(deadline) }) },
-            session.call,
-          ),
-        ),
+      examples(
+        "host drain mac-1",
+        "host drain mac-1 --deadline 30m --reason 'macOS update' --then uncordon",
+        "host drain mac-1 mac-2 --deadline 2h --wait",
       ),
+    )
+    .action((names, { deadline, reason, then, wait, timeout }, command) =>
+      withSession(terminal, command, async (session) => {
+        const request = { reason, ...(deadline !== undefined && { deadline: durationFromMs(deadline) }) };
+        const drain = (name: string) =>
+          // oxlint-disable-next-line unicorn/no-thenable -- the protocol's field; its value is no function
+          session.hosts.drainHost({ ...request, name, then: thens[then] }, session.call);
+        if (wait === true) await drainAndWait(session, names, { drain, timeoutMs: timeout });
+        else await changeHosts(session, names, drain);
+      }),
     );
 
   noun

@@ -5,6 +5,7 @@ import {
   HostDrain_Then,
   type HostQuarantine,
   HostQuarantine_Phase,
+  type HostStatus,
   HostStatus_State,
   HostStatus_StateSchema,
   type HostVm,
@@ -28,7 +29,10 @@ export function hostState(host: Host): string {
 
 /** Why nothing new is placed there, in a few words; empty if something can be. */
 export function hostSentence({ spec, status }: Host): string {
-  if (spec?.drain !== undefined) return `draining${spec.drain.reason === "" ? "" : `: ${spec.drain.reason}`}`;
+  if (spec?.drain !== undefined) {
+    const isEmpty = status?.drain?.vmsRemaining === 0;
+    return `${isEmpty ? "drained" : "draining"}${spec.drain.reason === "" ? "" : `: ${spec.drain.reason}`}`;
+  }
   if (spec?.schedulable === false) return "cordoned";
   if (status === undefined) return "";
   if (status.quarantine !== undefined) return quarantineSentence(status.quarantine);
@@ -160,7 +164,17 @@ function quarantineText({ status }: Host, nowMs: number): string {
   return `since ${moment(since, nowMs)}, round ${round}, ${left}; ${before}`;
 }
 
-function drainText({ spec }: Host, nowMs: number): string {
+/** Such as "3 of 8 VMs left, deleted in 12m"; empty if it is not being drained. */
+export function drainProgress({ drain }: Pick<HostStatus, "drain">, nowMs: number): string {
+  if (drain === undefined) return "";
+  const { vmsRemaining, vmsAtStart, deadline } = drain;
+  const left = `${vmsRemaining} of ${vmsAtStart} VMs left`;
+  if (vmsRemaining === 0 || deadline === undefined) return left;
+  const leftMs = timestampDate(deadline).getTime() - nowMs;
+  return leftMs > 0 ? `${left}, deleted in ${formatDuration(leftMs)}` : `${left}, being deleted`;
+}
+
+function drainText({ spec, status }: Host, nowMs: number): string {
   const drain = spec?.drain;
   if (drain === undefined) return "";
   const end =
@@ -168,5 +182,7 @@ function drainText({ spec }: Host, nowMs: number): string {
   const leftMs = drain.deadline === undefined ? 0 : timestampDate(drain.deadline).getTime() - nowMs;
   const left = leftMs > 0 ? ` (${formatDuration(leftMs)} left)` : "";
   const then = drain.then === HostDrain_Then.UNCORDON ? "takes new VMs again" : "stays cordoned";
-  return `empty ${end}${left}, then it ${then}`;
+  const progress =
+    status?.drain === undefined ? "" : `; ${drainProgress(status, nowMs)}, since ${moment(status.drain.since, nowMs)}`;
+  return `empty ${end}${left}, then it ${then}${progress}`;
 }

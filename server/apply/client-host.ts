@@ -13,9 +13,13 @@ export function applyHostUpdate(pool: Pool, event: HostUpdate, timeMs: number): 
   const host = findHost(pool, event.id);
   checkEtag(host, event.etag, `hosts/${host.id}`);
   checkGeneration(host, event.baseGeneration, `hosts/${host.id}`);
+  const { drainStart: known, ...others } = host;
+  // A drain that is changed goes on.
+  const drainStart = known ?? { timeMs, vmCount: pool.vmsOn(host.id).size };
   const after: HostRecord = {
-    ...host,
+    ...others,
     spec: event.spec,
+    ...(event.spec.drain === undefined ? {} : { drainStart }),
     generation: host.generation + 1,
     updateTimeMs: timeMs,
     revision: pool.nextRevision,

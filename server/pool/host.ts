@@ -97,6 +97,8 @@ export interface HostRecord {
   readonly dial?: DialNumber | undefined;
   /** Absent as long as the host has never connected. */
   readonly facts?: HostFacts;
+  /** When the drain began, and how many VMs were there then; absent: it is not being drained. */
+  readonly drainStart?: { readonly timeMs: number; readonly vmCount: number };
   readonly agentLabels: Readonly<Record<string, string>>;
   readonly conditions: readonly HostCondition[];
   readonly images: readonly CachedImage[];

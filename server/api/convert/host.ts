@@ -33,6 +33,7 @@ export function toHost(view: PoolView, host: HostRecord, images: ImageIndex): Ho
       ...contactOf(view.contact(host.id)),
       ...quarantineOf(host),
       ...credentialOf(view.credentials.get(host.id)),
+      ...drainOf(view, host),
       state: hostStateValues[host.state],
       conditions: conditionsOf(view, host),
       placeable: isPlaceable(view, host),
@@ -130,6 +131,19 @@ function contactOf(contact: HostContact | undefined): Status {
   };
 }
 
+function drainOf(view: PoolView, { id, spec, drainStart }: HostRecord): Status {
+  if (spec.drain === undefined) return {};
+  const vmsRemaining = view.vmsOn(id).size;
+  return {
+    drain: {
+      vmsRemaining,
+      vmsAtStart: Math.max(vmsRemaining, drainStart?.vmCount ?? 0),
+      ...(drainStart === undefined ? {} : { since: toTimestamp(drainStart.timeMs) }),
+      ...(spec.drain.deadlineMs === undefined ? {} : { deadline: toTimestamp(spec.drain.deadlineMs) }),
+    },
+  };
+}
+
 /** "Connected", "Schedulable", "Drained" while it is being drained, and what the agent's preflight found. */
 function conditionsOf(view: PoolView, host: HostRecord): MessageInitShape<typeof ConditionSchema>[] {
   const { drain, schedulable } = host.spec;
@@ -159,7 +173,7 @@ function conditionsOf(view: PoolView, host: HostRecord): MessageInitShape<typeof
         holds: vmCount === 0,
         reason: vmCount === 0 ? "Empty" : "VmsRemain",
         message: vmCount === 0 ? "no VM of the pool is left" : `VMs of the pool that are still here: ${vmCount}`,
-        sinceMs: host.updateTimeMs,
+        sinceMs: vmCount === 0 ? host.updateTimeMs : (host.drainStart?.timeMs ?? host.updateTimeMs),
       }),
     );
   }

@@ -55,6 +55,7 @@ const hostShape: ShapeOf<HostRecord> = {
     reserved: resourcesShape,
     address: "string",
   },
+  "drainStart?": { timeMs: "number", vmCount: "number" },
   agentLabels: { map: "string" },
   conditions: [{ type: "string", holds: "boolean", reason: "string", message: "string", sinceMs: "number" }],
   images: [{ catalogId: "string", version: "string", architecture: "string", sizeMib: "number" }],

@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file meridian/v1/host.proto.
  */
 export const file_meridian_v1_host: GenFile = /*@__PURE__*/
-  fileDesc("ChZtZXJpZGlhbi92MS9ob3N0LnByb3RvEgttZXJpZGlhbi52MSLzAQoESG9zdBIMCgRuYW1lGAEgASgJEgsKA3VpZBgCIAEoCRIjCgRzcGVjGAMgASgLMhUubWVyaWRpYW4udjEuSG9zdFNwZWMSJwoGc3RhdHVzGAQgASgLMhcubWVyaWRpYW4udjEuSG9zdFN0YXR1cxISCgpnZW5lcmF0aW9uGAUgASgDEi8KC2NyZWF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEZXRhZxgIIAEoCSKQAgoISG9zdFNwZWMSGAoLc2NoZWR1bGFibGUYASABKAhIAIgBARIlCgVkcmFpbhgCIAEoCzIWLm1lcmlkaWFuLnYxLkhvc3REcmFpbhIxCgZsYWJlbHMYAyADKAsyIS5tZXJpZGlhbi52MS5Ib3N0U3BlYy5MYWJlbHNFbnRyeRIoCghyZXNlcnZlZBgEIAEoCzIWLm1lcmlkaWFuLnYxLlJlc291cmNlcxInCgZsaW1pdHMYBSABKAsyFy5tZXJpZGlhbi52MS5Ib3N0TGltaXRzGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCDgoMX3NjaGVkdWxhYmxlIr0BCglIb3N0RHJhaW4SLAoIZGVhZGxpbmUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnJlYXNvbhgCIAEoCRIpCgR0aGVuGAMgASgOMhsubWVyaWRpYW4udjEuSG9zdERyYWluLlRoZW4iRwoEVGhlbhIUChBUSEVOX1VOU1BFQ0lGSUVEEAASFgoSVEhFTl9TVEFZX0NPUkRPTkVEEAESEQoNVEhFTl9VTkNPUkRPThACIoICCgpIb3N0TGltaXRzEhgKC21hY29zX3Nsb3RzGAEgASgNSACIAQESHQoQcGFyYWxsZWxfY3JlYXRlcxgCIAEoDUgBiAEBEhsKDmNwdV9vdmVyY29tbWl0GAMgASgBSAKIAQESHgoRbWVtb3J5X292ZXJjb21taXQYBCABKAFIA4gBARIcCg9kaXNrX292ZXJjb21taXQYBSABKAFIBIgBAUIOCgxfbWFjb3Nfc2xvdHNCEwoRX3BhcmFsbGVsX2NyZWF0ZXNCEQoPX2NwdV9vdmVyY29tbWl0QhQKEl9tZW1vcnlfb3ZlcmNvbW1pdEISChBfZGlza19vdmVyY29tbWl0ItwICgpIb3N0U3RhdHVzEiwKBXN0YXRlGAEgASgOMh0ubWVyaWRpYW4udjEuSG9zdFN0YXR1cy5TdGF0ZRIqCgpjb25kaXRpb25zGAIgAygLMhYubWVyaWRpYW4udjEuQ29uZGl0aW9uEhEKCXBsYWNlYWJsZRgDIAEoCBIvCgxhcmNoaXRlY3R1cmUYBCABKA4yGS5tZXJpZGlhbi52MS5BcmNoaXRlY3R1cmUSDAoEY2hpcBgFIAEoCRIVCg1tYWNvc192ZXJzaW9uGAYgASgJEhkKEXBhcmFsbGVsc192ZXJzaW9uGAcgASgJEiEKGXBhcmFsbGVsc19zZXJ2aWNlX3ZlcnNpb24YCCABKAkSFQoNYWdlbnRfdmVyc2lvbhgJIAEoCRIPCgdsaWNlbmNlGAogASgJEigKCGNhcGFjaXR5GAsgASgLMhYubWVyaWRpYW4udjEuUmVzb3VyY2VzEikKCWFsbG9jYXRlZBgMIAEoCzIWLm1lcmlkaWFuLnYxLlJlc291cmNlcxIYChBtYWNvc19zbG90c191c2VkGA0gASgNEhMKC21hY29zX3Nsb3RzGA4gASgNEigKCG9ic2VydmVkGA8gASgLMhYubWVyaWRpYW4udjEuSG9zdFVzYWdlEhEKCXRlbXBsYXRlcxgQIAMoCRIQCgh2bV9jb3VudBgRIAEoDRIYChBmb3JlaWduX3ZtX2NvdW50GBIgASgNEjIKDmhlYXJ0YmVhdF90aW1lGBMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzChBoZWFydGJlYXRfcGVyaW9kGBQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEj4KDGFnZW50X2xhYmVscxgVIAMoCzIoLm1lcmlkaWFuLnYxLkhvc3RTdGF0dXMuQWdlbnRMYWJlbHNFbnRyeRIPCgdhZGRyZXNzGBYgASgJEhUKDXNlc3Npb25fZXBvY2gYFyABKAMSLwoKcXVhcmFudGluZRgYIAEoCzIbLm1lcmlkaWFuLnYxLkhvc3RRdWFyYW50aW5lEhgKEHF1YXJhbnRpbmVfY291bnQYGSABKA0SFwoPcmVjZW50X2ZhaWx1cmVzGBogASgNEjEKC2NlcnRpZmljYXRlGBsgASgLMhwubWVyaWRpYW4udjEuSG9zdENlcnRpZmljYXRlEi8KC3Jldm9rZV90aW1lGBwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBoyChBBZ2VudExhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiawoFU3RhdGUSFQoRU1RBVEVfVU5TUEVDSUZJRUQQABISCg5TVEFURV9FTlJPTExFRBABEg8KC1NUQVRFX1JFQURZEAISFgoSU1RBVEVfRElTQ09OTkVDVEVEEAMSDgoKU1RBVEVfTE9TVBAEIpICCg5Ib3N0UXVhcmFudGluZRIwCgVwaGFzZRgBIAEoDjIhLm1lcmlkaWFuLnYxLkhvc3RRdWFyYW50aW5lLlBoYXNlEikKBXNpbmNlGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgV1bnRpbBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFcm91bmQYBCABKA0SDwoHbWVzc2FnZRgFIAEoCRIRCgloYXNfcHJvYmUYBiABKAgiRQoFUGhhc2USFQoRUEhBU0VfVU5TUEVDSUZJRUQQABISCg5QSEFTRV9JU09MQVRFRBABEhEKDVBIQVNFX1BST0JJTkcQAiK2AQoPSG9zdENlcnRpZmljYXRlEhMKC2ZpbmdlcnByaW50GAEgASgJEhUKDXNlcmlhbF9udW1iZXIYAiABKAkSLgoKaXNzdWVfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDmNhX2ZpbmdlcnByaW50GAUgASgJIncKCUhvc3RVc2FnZRIRCgljcHVfY291bnQYASABKA0SEgoKbWVtb3J5X21pYhgCIAEoDRIVCg1kaXNrX2ZyZWVfbWliGAMgASgNEhYKDmRpc2tfdG90YWxfbWliGAQgASgNEhQKDG1hY29zX2d1ZXN0cxgFIAEoDSLHAQoGSG9zdFZtEgoKAmlkGAEgASgJEhQKDGRpc3BsYXlfbmFtZRgCIAEoCRINCgVzdGF0ZRgDIAEoCRIKCgJvcxgEIAEoCRIpCglyZXNvdXJjZXMYBSABKAsyFi5tZXJpZGlhbi52MS5SZXNvdXJjZXMSFAoMaXBfYWRkcmVzc2VzGAYgAygJEgoKAnZtGAcgASgJEg0KBW1hY29zGAggASgIEhYKDnVwdGltZV9zZWNvbmRzGAkgASgNEgwKBGhvc3QYCiABKAliBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_meridian_v1_types]);
+  fileDesc("ChZtZXJpZGlhbi92MS9ob3N0LnByb3RvEgttZXJpZGlhbi52MSLzAQoESG9zdBIMCgRuYW1lGAEgASgJEgsKA3VpZBgCIAEoCRIjCgRzcGVjGAMgASgLMhUubWVyaWRpYW4udjEuSG9zdFNwZWMSJwoGc3RhdHVzGAQgASgLMhcubWVyaWRpYW4udjEuSG9zdFN0YXR1cxISCgpnZW5lcmF0aW9uGAUgASgDEi8KC2NyZWF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEZXRhZxgIIAEoCSKQAgoISG9zdFNwZWMSGAoLc2NoZWR1bGFibGUYASABKAhIAIgBARIlCgVkcmFpbhgCIAEoCzIWLm1lcmlkaWFuLnYxLkhvc3REcmFpbhIxCgZsYWJlbHMYAyADKAsyIS5tZXJpZGlhbi52MS5Ib3N0U3BlYy5MYWJlbHNFbnRyeRIoCghyZXNlcnZlZBgEIAEoCzIWLm1lcmlkaWFuLnYxLlJlc291cmNlcxInCgZsaW1pdHMYBSABKAsyFy5tZXJpZGlhbi52MS5Ib3N0TGltaXRzGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCDgoMX3NjaGVkdWxhYmxlIr0BCglIb3N0RHJhaW4SLAoIZGVhZGxpbmUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnJlYXNvbhgCIAEoCRIpCgR0aGVuGAMgASgOMhsubWVyaWRpYW4udjEuSG9zdERyYWluLlRoZW4iRwoEVGhlbhIUChBUSEVOX1VOU1BFQ0lGSUVEEAASFgoSVEhFTl9TVEFZX0NPUkRPTkVEEAESEQoNVEhFTl9VTkNPUkRPThACIoICCgpIb3N0TGltaXRzEhgKC21hY29zX3Nsb3RzGAEgASgNSACIAQESHQoQcGFyYWxsZWxfY3JlYXRlcxgCIAEoDUgBiAEBEhsKDmNwdV9vdmVyY29tbWl0GAMgASgBSAKIAQESHgoRbWVtb3J5X292ZXJjb21taXQYBCABKAFIA4gBARIcCg9kaXNrX292ZXJjb21taXQYBSABKAFIBIgBAUIOCgxfbWFjb3Nfc2xvdHNCEwoRX3BhcmFsbGVsX2NyZWF0ZXNCEQoPX2NwdV9vdmVyY29tbWl0QhQKEl9tZW1vcnlfb3ZlcmNvbW1pdEISChBfZGlza19vdmVyY29tbWl0IokJCgpIb3N0U3RhdHVzEiwKBXN0YXRlGAEgASgOMh0ubWVyaWRpYW4udjEuSG9zdFN0YXR1cy5TdGF0ZRIqCgpjb25kaXRpb25zGAIgAygLMhYubWVyaWRpYW4udjEuQ29uZGl0aW9uEhEKCXBsYWNlYWJsZRgDIAEoCBIvCgxhcmNoaXRlY3R1cmUYBCABKA4yGS5tZXJpZGlhbi52MS5BcmNoaXRlY3R1cmUSDAoEY2hpcBgFIAEoCRIVCg1tYWNvc192ZXJzaW9uGAYgASgJEhkKEXBhcmFsbGVsc192ZXJzaW9uGAcgASgJEiEKGXBhcmFsbGVsc19zZXJ2aWNlX3ZlcnNpb24YCCABKAkSFQoNYWdlbnRfdmVyc2lvbhgJIAEoCRIPCgdsaWNlbmNlGAogASgJEigKCGNhcGFjaXR5GAsgASgLMhYubWVyaWRpYW4udjEuUmVzb3VyY2VzEikKCWFsbG9jYXRlZBgMIAEoCzIWLm1lcmlkaWFuLnYxLlJlc291cmNlcxIYChBtYWNvc19zbG90c191c2VkGA0gASgNEhMKC21hY29zX3Nsb3RzGA4gASgNEigKCG9ic2VydmVkGA8gASgLMhYubWVyaWRpYW4udjEuSG9zdFVzYWdlEhEKCXRlbXBsYXRlcxgQIAMoCRIQCgh2bV9jb3VudBgRIAEoDRIYChBmb3JlaWduX3ZtX2NvdW50GBIgASgNEjIKDmhlYXJ0YmVhdF90aW1lGBMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzChBoZWFydGJlYXRfcGVyaW9kGBQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEj4KDGFnZW50X2xhYmVscxgVIAMoCzIoLm1lcmlkaWFuLnYxLkhvc3RTdGF0dXMuQWdlbnRMYWJlbHNFbnRyeRIPCgdhZGRyZXNzGBYgASgJEhUKDXNlc3Npb25fZXBvY2gYFyABKAMSLwoKcXVhcmFudGluZRgYIAEoCzIbLm1lcmlkaWFuLnYxLkhvc3RRdWFyYW50aW5lEhgKEHF1YXJhbnRpbmVfY291bnQYGSABKA0SFwoPcmVjZW50X2ZhaWx1cmVzGBogASgNEjEKC2NlcnRpZmljYXRlGBsgASgLMhwubWVyaWRpYW4udjEuSG9zdENlcnRpZmljYXRlEi8KC3Jldm9rZV90aW1lGBwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCgVkcmFpbhgdIAEoCzIcLm1lcmlkaWFuLnYxLkhvc3REcmFpblN0YXR1cxoyChBBZ2VudExhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiawoFU3RhdGUSFQoRU1RBVEVfVU5TUEVDSUZJRUQQABISCg5TVEFURV9FTlJPTExFRBABEg8KC1NUQVRFX1JFQURZEAISFgoSU1RBVEVfRElTQ09OTkVDVEVEEAMSDgoKU1RBVEVfTE9TVBAEIpcBCg9Ib3N0RHJhaW5TdGF0dXMSKQoFc2luY2UYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGRlYWRsaW5lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIVCg12bXNfcmVtYWluaW5nGAMgASgNEhQKDHZtc19hdF9zdGFydBgEIAEoDSKSAgoOSG9zdFF1YXJhbnRpbmUSMAoFcGhhc2UYASABKA4yIS5tZXJpZGlhbi52MS5Ib3N0UXVhcmFudGluZS5QaGFzZRIpCgVzaW5jZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoFdW50aWwYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBXJvdW5kGAQgASgNEg8KB21lc3NhZ2UYBSABKAkSEQoJaGFzX3Byb2JlGAYgASgIIkUKBVBoYXNlEhUKEVBIQVNFX1VOU1BFQ0lGSUVEEAASEgoOUEhBU0VfSVNPTEFURUQQARIRCg1QSEFTRV9QUk9CSU5HEAIitgEKD0hvc3RDZXJ0aWZpY2F0ZRITCgtmaW5nZXJwcmludBgBIAEoCRIVCg1zZXJpYWxfbnVtYmVyGAIgASgJEi4KCmlzc3VlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIWCg5jYV9maW5nZXJwcmludBgFIAEoCSJ3CglIb3N0VXNhZ2USEQoJY3B1X2NvdW50GAEgASgNEhIKCm1lbW9yeV9taWIYAiABKA0SFQoNZGlza19mcmVlX21pYhgDIAEoDRIWCg5kaXNrX3RvdGFsX21pYhgEIAEoDRIUCgxtYWNvc19ndWVzdHMYBSABKA0ixwEKBkhvc3RWbRIKCgJpZBgBIAEoCRIUCgxkaXNwbGF5X25hbWUYAiABKAkSDQoFc3RhdGUYAyABKAkSCgoCb3MYBCABKAkSKQoJcmVzb3VyY2VzGAUgASgLMhYubWVyaWRpYW4udjEuUmVzb3VyY2VzEhQKDGlwX2FkZHJlc3NlcxgGIAMoCRIKCgJ2bRgHIAEoCRINCgVtYWNvcxgIIAEoCBIWCg51cHRpbWVfc2Vjb25kcxgJIAEoDRIMCgRob3N0GAogASgJYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_meridian_v1_types]);
 
 /**
  * One Mac with Parallels Desktop.
@@ -464,6 +464,13 @@ export type HostStatus = Message<"meridian.v1.HostStatus"> & {
    * @generated from field: google.protobuf.Timestamp revoke_time = 28;
    */
   revokeTime?: Timestamp | undefined;
+
+  /**
+   * How far a drain is; absent if the host is not being drained.
+   *
+   * @generated from field: meridian.v1.HostDrainStatus drain = 29;
+   */
+  drain?: HostDrainStatus | undefined;
 };
 
 /**
@@ -529,6 +536,48 @@ export const HostStatus_StateSchema: GenEnum<HostStatus_State> = /*@__PURE__*/
   enumDesc(file_meridian_v1_host, 4, 0);
 
 /**
+ * How far a drain is.
+ *
+ * @generated from message meridian.v1.HostDrainStatus
+ */
+export type HostDrainStatus = Message<"meridian.v1.HostDrainStatus"> & {
+  /**
+   * When it began.
+   *
+   * @generated from field: google.protobuf.Timestamp since = 1;
+   */
+  since?: Timestamp | undefined;
+
+  /**
+   * When VMs that are still there are deleted. Absent: never; they end by themselves.
+   *
+   * @generated from field: google.protobuf.Timestamp deadline = 2;
+   */
+  deadline?: Timestamp | undefined;
+
+  /**
+   * VMs of the pool that are still there. At 0 the host is empty, and stays cordoned until someone uncordons it.
+   *
+   * @generated from field: uint32 vms_remaining = 3;
+   */
+  vmsRemaining: number;
+
+  /**
+   * How many there were when it began.
+   *
+   * @generated from field: uint32 vms_at_start = 4;
+   */
+  vmsAtStart: number;
+};
+
+/**
+ * Describes the message meridian.v1.HostDrainStatus.
+ * Use `create(HostDrainStatusSchema)` to create a new message.
+ */
+export const HostDrainStatusSchema: GenMessage<HostDrainStatus> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_host, 5);
+
+/**
  * The quarantine of a host on which VMs kept failing. No VM is placed there for a time; then one VM at a time is, until one has
  * come up, which ends the quarantine, or has failed, which begins the next round.
  *
@@ -583,7 +632,7 @@ export type HostQuarantine = Message<"meridian.v1.HostQuarantine"> & {
  * Use `create(HostQuarantineSchema)` to create a new message.
  */
 export const HostQuarantineSchema: GenMessage<HostQuarantine> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_host, 5);
+  messageDesc(file_meridian_v1_host, 6);
 
 /**
  * Names the phases of a quarantine.
@@ -624,7 +673,7 @@ export type HostQuarantine_Phase = (typeof HostQuarantine_Phase)[keyof typeof Ho
  * Describes the enum meridian.v1.HostQuarantine.Phase.
  */
 export const HostQuarantine_PhaseSchema: GenEnum<HostQuarantine_Phase> = /*@__PURE__*/
-  enumDesc(file_meridian_v1_host, 5, 0);
+  enumDesc(file_meridian_v1_host, 6, 0);
 
 /**
  * A host's certificate, as the server issued it.
@@ -673,7 +722,7 @@ export type HostCertificate = Message<"meridian.v1.HostCertificate"> & {
  * Use `create(HostCertificateSchema)` to create a new message.
  */
 export const HostCertificateSchema: GenMessage<HostCertificate> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_host, 6);
+  messageDesc(file_meridian_v1_host, 7);
 
 /**
  * What is in use on a host, as its agent saw it.
@@ -722,7 +771,7 @@ export type HostUsage = Message<"meridian.v1.HostUsage"> & {
  * Use `create(HostUsageSchema)` to create a new message.
  */
 export const HostUsageSchema: GenMessage<HostUsage> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_host, 7);
+  messageDesc(file_meridian_v1_host, 8);
 
 /**
  * A VM on a host as Parallels Desktop shows it, the pool's or not.
@@ -806,5 +855,5 @@ export type HostVm = Message<"meridian.v1.HostVm"> & {
  * Use `create(HostVmSchema)` to create a new message.
  */
 export const HostVmSchema: GenMessage<HostVm> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_host, 8);
+  messageDesc(file_meridian_v1_host, 9);
 

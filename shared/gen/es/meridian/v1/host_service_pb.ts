@@ -840,7 +840,8 @@ export const HostService: GenService<{
     output: typeof ReleaseHostResponseSchema;
   },
   /**
-   * Cordons the host and ends what is there by a deadline. Errors: NOT_FOUND, INVALID_ARGUMENT, ABORTED (etag).
+   * Cordons the host and ends what is there by a deadline. `status.drain` tells how far it is, and so does WatchHosts;
+   * UncordonHost calls it off. VMs on a host that is away end when it is back. Errors: NOT_FOUND, INVALID_ARGUMENT, ABORTED (etag).
    *
    * @generated from rpc meridian.v1.HostService.DrainHost
    */
