@@ -16,7 +16,7 @@ import type {
   CreateTemplateRequest,
   UpdateTemplateRequest,
 } from "../../../shared/gen/es/meridian/v1/template_service_pb.ts";
-import { Architecture, Condition_State, GuestOs } from "../../../shared/gen/es/meridian/v1/types_pb.ts";
+import { Architecture, Condition_State, GuestOs, WatchEventType } from "../../../shared/gen/es/meridian/v1/types_pb.ts";
 import { VmStatus_State } from "../../../shared/gen/es/meridian/v1/vm_pb.ts";
 import { runAgainst } from "../../support/cli/meridian.ts";
 import { sampleHost, sampleTemplate } from "../../support/cli/samples.ts";
@@ -76,6 +76,32 @@ describe("meridian host", () => {
     );
     await runAgainst(script, ["host", "drain", "mac-1"]);
     assert.equal(requests[1]?.deadline, undefined, "no deadline is not a deadline of 0");
+  });
+
+  it("drain --wait shows how many VMs are left, and ends when the host is empty", async () => {
+    const left = (vmsRemaining: number) =>
+      sampleHost("mac-1", {
+        spec: { drain: { reason: "update" } },
+        status: { drain: { vmsRemaining, vmsAtStart: 2 } },
+      });
+    const script = {
+      hosts: {
+        drainHost: () => ({ host: left(2) }),
+        async *watchHosts() {
+          for (const count of [2, 1, 0]) yield { type: WatchEventType.UPDATED, host: left(count), revision: 1n };
+        },
+      },
+    };
+    const { out } = await runAgainst(script, ["host", "drain", "mac-1", "--wait"]);
+    assert.match(out, /^hosts\/mac-1 .*, drained$/m);
+    const stuck = { hosts: { ...script.hosts, watchHosts: stay } };
+    const { exitCode, err } = await runAgainst(stuck, ["host", "drain", "mac-1", "--wait", "--timeout", "50ms"]);
+    assert.equal(exitCode, 6);
+    assert.match(err, /hosts\/mac-1 is not empty yet/);
+    async function* stay(_request: unknown, { signal }: { readonly signal: AbortSignal }) {
+      yield { type: WatchEventType.UPDATED, host: left(1), revision: 1n };
+      await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    }
   });
 
   it("label keeps other labels, and tries again when somebody was faster", async () => {

@@ -4,7 +4,7 @@ import type { HostUpdate } from "../../../../server/pool/events.ts";
 import type { HostSpec } from "../../../../server/pool/host.ts";
 import { asHostId, asTemplateId, asVmId } from "../../../../shared/ids.ts";
 import { PoolDriver } from "../../../support/pool/pool-driver.ts";
-import { accept, failForGood, hold, type ScriptedHost } from "../../../support/pool/scripted-host.ts";
+import { accept, failForGood, hold, type ScriptedHost, succeed } from "../../../support/pool/scripted-host.ts";
 import {
   catalogCreate,
   catalogTemplateCreate,
@@ -40,6 +40,39 @@ beforeEach(async () => {
 afterEach(() => pool.close());
 
 describe("draining a host", () => {
+  it("tells since when, how many there were and how many are left, also when its deadline is changed", async () => {
+    await pool.create("a");
+    await pool.create("b");
+    const startMs = pool.engine.nowMs();
+    const before = await pool.changeHost("mac-1", drainFor(60 * minuteMs));
+    assert.deepEqual(before.drainStart, { timeMs: startMs, vmCount: 2 });
+    await pool.submit(vmWant("a", "deleted"));
+    await pool.advance(minuteMs);
+    const later = await pool.changeHost("mac-1", drainFor(30 * minuteMs));
+    assert.deepEqual(later.drainStart, { timeMs: startMs, vmCount: 2 });
+    assert.equal(pool.view().vmsOn(host.id).size, 1);
+    const open = await pool.changeHost("mac-1", { schedulable: true });
+    const { drain: _, ...spec } = open.spec;
+    const ended = await pool.submit({ type: "host-update", id: host.id, baseGeneration: open.generation, spec });
+    assert.equal(ended.drainStart, undefined);
+  });
+
+  it("ends at its deadline first what nobody works in, then what has the least priority, then the younger", async () => {
+    host.always("start", hold);
+    await pool.create("starts", { priority: 90 });
+    host.always("start", succeed);
+    await pool.create("old", { priority: 40 });
+    await pool.advance(minuteMs);
+    await pool.create("young", { priority: 40 });
+    await pool.create("urgent", { priority: 80 });
+    await pool.changeHost("mac-1", drainFor(1000));
+    host.always("delete", hold);
+    await pool.advance(2000);
+    const deletes = host.received.filter(({ kind }) => kind === "delete").map(({ id }) => id);
+    const order = ["starts", "young", "old", "urgent"].map((name) => pool.vm(name).command?.id);
+    assert.deepEqual(deletes, order);
+  });
+
   it("without a deadline takes no new VM and ends none", async () => {
     await pool.create("a");
     await pool.changeHost("mac-1", drainFor(undefined));

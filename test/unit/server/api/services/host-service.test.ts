@@ -105,6 +105,8 @@ describe("HostService", () => {
     const { host: draining } = await hosts().drainHost(drain);
     assert.equal(draining?.spec?.drain?.reason, "maintenance");
     assert.equal(draining.spec.drain.then, HostDrain_Then.UNCORDON);
+    assert.deepEqual([draining.status?.drain?.vmsRemaining, draining.status?.drain?.vmsAtStart], [1, 1]);
+    assert.notEqual(draining.status?.drain?.deadline, undefined);
     const drained = draining.status?.conditions.find(({ type }) => type === "Drained");
     assert.deepEqual([drained?.state, drained?.reason], [Condition_State.FALSE, "VmsRemain"]);
     const { host: open } = await hosts().uncordonHost({ name });
