@@ -7,7 +7,7 @@
 import type { CatalogImage, CreateAction } from "../../shared/gen/link/meridian/agent/v1/agent_service.ts";
 import type { CreateFromCatalog, ParallelsJob } from "../parallels/api.ts";
 import type { CommandContext } from "./command-context.ts";
-import { CommandCancelled, CommandFailure, failureKindOf } from "./failure.ts";
+import { CommandFailure, failureKindOf } from "./failure.ts";
 import { untilReachable } from "./retry.ts";
 import { SilenceWatch } from "./silence.ts";
 import { findVm } from "./vm-lookup.ts";
@@ -35,9 +35,9 @@ export async function pullFromCatalog(
       return job;
     });
   } catch (error) {
-    // Nothing takes a pull back: a command that is withdrawn meanwhile ends only when there is what it has to remove.
-    // One whose lease ran out while it was made is removed by who keeps the leases.
-    if (context.signal.reason instanceof CommandCancelled) {
+    // Nothing takes a pull back: a command that is withdrawn meanwhile, or whose VM has outlived its lease, ends only when
+    // there is what it has to remove. Else the VM's place would be given away before the VM has come and gone.
+    if (context.signal.aborted && !context.stopping.aborted) {
       await awaitPull({ ...context, signal: context.stopping });
     }
     throw error;

@@ -158,9 +158,24 @@ describe("leases", () => {
     const command = commandOf(createFromCatalog(), { leaseMs: 30_000 });
     bench.dispatcher.handle(command);
     await clock.advanceUntil(() => parallels.begun.length === 1, 1_000);
-    const end = await bench.finish(command, 40_000);
+    await clock.advance(60_000);
+    // The pull cannot be stopped: as long as it goes on, its VM's place is taken.
+    assert.equal(bench.endOf(command), undefined);
+    parallels.addVm({ name: poolVmName });
+    parallels.moveJob(parallels.begun[0]?.jobId ?? "", { state: "succeeded" });
+    const end = await bench.finish(command);
     assert.equal(end.failure?.reason, "LeaseEnded");
-    // The pull cannot be stopped: it makes its VM later.
+    assert(!isThere());
+  });
+
+  it("end a VM that appears after the service has forgotten that it makes it", async () => {
+    const command = commandOf(createFromCatalog(), { leaseMs: 30_000 });
+    bench.dispatcher.handle(command);
+    await clock.advanceUntil(() => parallels.begun.length === 1, 1_000);
+    await clock.advance(29_500);
+    parallels.jobs.clear();
+    const end = await bench.finish(command, 60_000);
+    assert.equal(end.failure?.reason, "LeaseEnded");
     await clock.advance(60_000);
     parallels.addVm({ name: poolVmName });
     bench.watch.refresh();
