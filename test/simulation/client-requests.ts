@@ -6,7 +6,7 @@ import type { Random } from "../../simulator/random.ts";
 import { type VmSpecFields, vmSpec } from "../support/pool/specs.ts";
 import type { ClientCall } from "./clients.ts";
 import { pick } from "./pick.ts";
-import { templateNames, type World } from "./world.ts";
+import { projectNames, templateNames, type World } from "./world.ts";
 
 export class ClientRequests {
   readonly #world: World;
@@ -40,7 +40,8 @@ export class ClientRequests {
     const one = pick(this.#random, found);
     if (one === undefined) return undefined;
     const { requestId, number } = this.#newRequest("AdoptVm");
-    const { template: _, wanted: __, ...spec } = this.#spec({});
+    // What stands there counts against its project, whether there is room in its quota or not.
+    const { template: _, wanted: __, ...spec } = this.#spec({ project: "default" });
     return {
       requestId,
       make: (attempt): VmAdopt => ({
@@ -104,6 +105,7 @@ export class ClientRequests {
     const random = this.#random;
     const { pace } = this.#world;
     return vmSpec({
+      project: pick(random, ["default", "default", ...projectNames]) ?? "default",
       wanted: random.chance(0.1) ? "stopped" : "running",
       priority: Math.floor(random.between(0, 101)),
       ...(random.chance(0.2) ? { pendingTimeoutMs: 60_000 } : {}),

@@ -18,7 +18,7 @@ export const linkFaults = {
   },
   /** Longer than the bound after which a host is lost. */
   "link gone for long": (world, host, random) => {
-    const spanMs = random.between(16 * 60_000, 25 * 60_000);
+    const spanMs = world.lostAfterMs + random.between(60_000, 300_000);
     if (!world.holdOn(spanMs + 60_000)) return false;
     const link = world.network.link(host.name);
     link.isUpStalled = true;

@@ -1,8 +1,10 @@
 /** What operators ask of hosts, drawn from chance. */
-import type { HostDelete, HostUpdate } from "../../server/pool/events.ts";
+import type { HostDelete, HostUpdate, ProjectUpdate, SettingsUpdate } from "../../server/pool/events.ts";
 import type { HostRecord, HostSpec } from "../../server/pool/host.ts";
+import { asHostId } from "../../shared/ids.ts";
 import type { Random } from "../../simulator/random.ts";
 import type { ClientCall } from "./clients.ts";
+import { drawQuota, drawSettings } from "./operator-choices.ts";
 import { pick } from "./pick.ts";
 import type { World } from "./world.ts";
 
@@ -20,12 +22,31 @@ export class OperatorRequests {
     const id = pick(random, this.#world.hosts)?.id;
     if (id === undefined) return undefined;
     const roll = random.fraction();
-    if (roll < 0.35) return this.uncordon(id);
-    if (roll < 0.5) return this.#change(id, (spec) => undrained(spec, false));
-    if (roll < 0.7) return this.#drain(id);
-    if (roll < 0.85) return this.#change(id, (spec) => this.#otherLimits(spec));
-    if (roll < 0.93) return this.#delete(id, false);
-    return this.remove(id);
+    if (roll < 0.25) return this.uncordon(id);
+    if (roll < 0.35) return this.#change(id, (spec) => undrained(spec, false));
+    if (roll < 0.5) return this.#drain(id);
+    if (roll < 0.6) return this.#change(id, (spec) => this.#otherLimits(spec));
+    if (roll < 0.65) return this.#delete(id, false);
+    if (roll < 0.7) return this.remove(id);
+    if (roll < 0.75) return { make: () => ({ type: "host-release", id: asHostId(id) }) };
+    return roll < 0.9 ? this.#otherQuota() : this.#otherSettings();
+  }
+
+  #otherQuota(): ClientCall | undefined {
+    const project = pick(this.#random, [...(this.#world.server.view?.projects.values() ?? [])]);
+    if (project === undefined) return undefined;
+    const quota = drawQuota(this.#random);
+    const { generation: baseGeneration, id, spec } = project;
+    return { make: (): ProjectUpdate => ({ type: "project-update", id, baseGeneration, spec: { ...spec, quota } }) };
+  }
+
+  #otherSettings(): ClientCall | undefined {
+    const { ids, server } = this.#world;
+    const record = server.view?.settingsRecord;
+    const uid = record?.uid ?? ids.uid();
+    const spec = { ...record?.spec, ...drawSettings(this.#random), hosts: record?.spec.hosts ?? {} };
+    const baseGeneration = record?.generation ?? 0;
+    return { make: (): SettingsUpdate => ({ type: "settings-update", uid, baseGeneration, spec }) };
   }
 
   uncordon(id: string): ClientCall | undefined {

@@ -8,6 +8,7 @@ import type { VmRecord } from "../../server/pool/vm.ts";
 import { type CommandUpdate, CommandUpdate_State } from "../../shared/gen/link/meridian/agent/v1/agent_service.ts";
 import type { MacEvent } from "../../simulator/mac-events.ts";
 import { type AnsweredCall, AnswerRules } from "./answer-rules.ts";
+import { GrantedRules } from "./granted-rules.ts";
 import type { HostProcess } from "./host-process.ts";
 import { LeaseRules } from "./lease-rules.ts";
 import { ledgerDifference } from "./ledger-check.ts";
@@ -36,6 +37,7 @@ export class Rules {
   readonly leases: LeaseRules;
   readonly macs: MacRules;
   readonly #answers: AnswerRules;
+  readonly #granted: GrantedRules;
   readonly #options: RulesOptions;
   /** How each command has ended, as the agent of its host told. */
   readonly #commandStates = new Map<string, Map<string, number>>();
@@ -48,6 +50,7 @@ export class Rules {
     this.leases = new LeaseRules({ ...options, breakRule });
     this.macs = new MacRules({ ...options, breakRule, leases: this.leases });
     this.#answers = new AnswerRules(breakRule);
+    this.#granted = new GrantedRules(breakRule);
   }
 
   breakRule(rule: string, detail: string): void {
@@ -92,11 +95,13 @@ export class Rules {
 
   onServerStarted(durableRevision: number): void {
     this.#answers.onServerStarted(durableRevision, this.#options.view());
+    this.#granted.onServerStarted(this.#options.view());
     this.#isPoolNew = true;
   }
 
   onBatch(batch: DurableBatch): void {
     this.#answers.onBatch(batch);
+    this.#granted.onBatch(batch.changes);
     this.#isPoolNew = true;
     for (const change of batch.changes) {
       if (change.kind !== "vm") continue;

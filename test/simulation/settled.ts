@@ -1,4 +1,8 @@
 /** What must be so some time after the last fault: everything is at rest, where it belongs, and nothing is left over. */
+import { defaultProjectSpec } from "../../server/pool/project.ts";
+import { brokenBound } from "../../server/pool/quota.ts";
+import { isShut } from "../../server/pool/trouble.ts";
+import type { PoolView } from "../../server/pool/view.ts";
 import type { VmRecord, VmState } from "../../server/pool/vm.ts";
 import { parseHostVmName } from "../../shared/ids.ts";
 import type { VmState as MacState } from "../../simulator/vm.ts";
@@ -46,17 +50,7 @@ function findUnsettledVm(world: World, vm: VmRecord): string | undefined {
   if (vm.state === "DELETED") return vm.host === undefined ? undefined : `${vm.id} is deleted and holds a host`;
   if (vm.state === "FAILED") return vm.failure === undefined ? `${vm.id} failed for no reason` : undefined;
   if (vm.state === "PENDING") {
-    const hasRoom = [...(view?.hosts.values() ?? [])].some((host) => {
-      const ledger = view?.ledger(host.id);
-      const { source } = vm.image;
-      if (ledger === undefined || (source.kind === "clone" && source.host !== host.id)) return false;
-      return (
-        ledger.cpuTaken + vm.resources.cpuCount <= ledger.cpuCapacity &&
-        ledger.memoryTakenMib + vm.resources.memoryMib <= ledger.memoryCapacityMib &&
-        (vm.image.guestOs !== "macos" || ledger.macosTaken < ledger.macosSlots)
-      );
-    });
-    return hasRoom ? `${vm.id} waits though there is room` : undefined;
+    return view !== undefined && hasRoom(view, vm) ? `${vm.id} waits though there is room` : undefined;
   }
   if (vm.state !== wantedStates[vm.spec.wanted] || vm.command !== undefined) {
     return `${vm.id} is ${vm.state}, wanted ${vm.spec.wanted}, with ${vm.command?.kind ?? "no command"}`;
@@ -67,6 +61,23 @@ function findUnsettledVm(world: World, vm: VmRecord): string | undefined {
   return onMac?.state === expected
     ? undefined
     : `${vm.id} is ${vm.state}, and on ${vm.host} ${onMac?.state ?? "absent"}`;
+}
+
+/** Whether the VM could be placed: its project has room in its quota, and a host that takes VMs has room. */
+function hasRoom(view: PoolView, { image, resources, spec }: VmRecord): boolean {
+  const { source } = image;
+  const isMacos = image.guestOs === "macos";
+  const { quota } = view.projects.get(spec.project)?.spec ?? defaultProjectSpec;
+  if (brokenBound(quota, view.projectLedger(spec.project), { resources, isMacos }) !== undefined) return false;
+  return [...view.hosts.values()].some((host) => {
+    const ledger = view.ledger(host.id);
+    if (isShut(host) || (source.kind === "clone" && source.host !== host.id)) return false;
+    return (
+      ledger.cpuTaken + resources.cpuCount <= ledger.cpuCapacity &&
+      ledger.memoryTakenMib + resources.memoryMib <= ledger.memoryCapacityMib &&
+      (!isMacos || ledger.macosTaken < ledger.macosSlots)
+    );
+  });
 }
 
 function findLeftOver(world: World): string | undefined {

@@ -1,5 +1,6 @@
 /** Everything that one run consists of, made from its seed: the server, the Macs with their agents, and what lies between. */
-import { asTemplateId, asUid, type IdSource } from "../../shared/ids.ts";
+import { defaultSettings } from "../../server/pool/settings/settings.ts";
+import { asProjectId, asTemplateId, asUid, type IdSource } from "../../shared/ids.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { Delays } from "../../simulator/delays.ts";
 import { createRandom, deriveSeed, type Random } from "../../simulator/random.ts";
@@ -8,6 +9,7 @@ import type { History } from "./history.ts";
 import { HostProcess } from "./host-process.ts";
 import type { Mutant } from "./mutant.ts";
 import { Network } from "./network.ts";
+import { drawHostSettings, drawQuota } from "./operator-choices.ts";
 import { pick } from "./pick.ts";
 import { Rules } from "./rules.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -20,6 +22,9 @@ export interface WorldOptions {
   readonly log: Logger;
   readonly history: History;
 }
+
+/** Projects with quotas; most VMs are in the default project, which has none. */
+export const projectNames = ["blue", "green"] as const;
 
 const hostCount = 3;
 /** How long an operator waits for the effect of what was asked for, in ms: longer than all tries of a call. */
@@ -50,6 +55,8 @@ const paces = [1, 1, 1, 4, 12] as const;
 export class World {
   readonly seed: number;
   readonly pace: number;
+  /** The pool's own bound. */
+  lostAfterMs = defaultSettings.hosts.lostAfterMs;
   readonly scheduler = new Scheduler();
   readonly history: History;
   readonly network: Network;
@@ -216,6 +223,14 @@ export class World {
     ];
     void engine.submit(catalogCreate("images"));
     for (const event of events) void engine.submit({ ...event, id: asTemplateId(event.id) });
+    const random = this.random("settings");
+    for (const name of projectNames) {
+      const spec = { displayName: "", weight: 1, quota: drawQuota(random), labels: {} };
+      void engine.submit({ type: "project-create", id: asProjectId(name), uid: this.ids.uid(), spec });
+    }
+    const hosts = drawHostSettings(random);
+    this.lostAfterMs = hosts.lostAfterMs ?? this.lostAfterMs;
+    void engine.submit({ type: "settings-update", uid: this.ids.uid(), baseGeneration: 0, spec: { hosts } });
     for (const host of this.hosts) host.startAgent();
   }
 }

@@ -1,0 +1,81 @@
+/** What operators set holds for every placement: no project is given more than its quota, no host in quarantine a VM. */
+import type { RecordChange } from "../../server/pool/changes.ts";
+import type { HostRecord } from "../../server/pool/host.ts";
+import type { ProjectQuota } from "../../server/pool/project.ts";
+import { ProjectLedger } from "../../server/pool/project-ledgers.ts";
+import { isShut } from "../../server/pool/trouble.ts";
+import type { PoolView } from "../../server/pool/view.ts";
+import type { VmRecord } from "../../server/pool/vm.ts";
+
+const bounds = [
+  "vms",
+  "cpuCount",
+  "memoryMib",
+  "diskMib",
+  "macosSlots",
+] as const satisfies readonly (keyof ProjectQuota)[];
+
+export class GrantedRules {
+  readonly #breakRule: (rule: string, detail: string) => void;
+  /** The records as they are durable. */
+  readonly #vms = new Map<string, VmRecord>();
+  readonly #hosts = new Map<string, HostRecord>();
+  readonly #quotas = new Map<string, ProjectQuota>();
+
+  constructor(breakRule: (rule: string, detail: string) => void) {
+    this.#breakRule = breakRule;
+  }
+
+  /** The server has read what is durable. */
+  onServerStarted(view: PoolView | undefined): void {
+    for (const known of [this.#vms, this.#hosts, this.#quotas]) known.clear();
+    for (const vm of view?.vms.values() ?? []) this.#vms.set(vm.id, vm);
+    for (const host of view?.hosts.values() ?? []) this.#hosts.set(host.id, host);
+    for (const { id, spec } of view?.projects.values() ?? []) this.#quotas.set(id, spec.quota);
+  }
+
+  onBatch(changes: readonly RecordChange[]): void {
+    const hostsBefore = new Map(this.#hosts);
+    const quotasBefore = new Map(this.#quotas);
+    for (const { kind, id, after } of changes) {
+      if (kind === "vm") put(this.#vms, id, after);
+      else if (kind === "host") put(this.#hosts, id, after);
+      else if (kind === "project") put(this.#quotas, id, after?.spec.quota);
+    }
+    for (const change of changes) {
+      if (change.kind !== "vm" || change.after?.host === undefined) continue;
+      const { before, after } = change;
+      if (before?.attempt === after.attempt || after.image.source.kind === "adopted") continue;
+      this.#checkQuota(after, quotasBefore.get(after.spec.project));
+      this.#checkQuarantine(after, hostsBefore.get(change.after.host));
+    }
+  }
+
+  /** A quota that changed in the same batch may have been another when the VM was placed. */
+  #checkQuota(placed: VmRecord, quotaBefore: ProjectQuota | undefined): void {
+    const { project } = placed.spec;
+    const held = new ProjectLedger();
+    for (const vm of this.#vms.values()) if (vm.spec.project === project) held.add(vm, 1);
+    for (const bound of bounds) {
+      // What it does not take of, it does not exceed.
+      if (bound === "macosSlots" && placed.image.guestOs !== "macos") continue;
+      const quotas = [quotaBefore?.[bound], this.#quotas.get(project)?.[bound]];
+      const most = Math.max(...quotas.map((quota) => quota ?? Number.POSITIVE_INFINITY));
+      if (held[bound] <= most) continue;
+      const detail = `${placed.id} is placed, and ${project} holds ${held[bound]} of ${most} ${bound}`;
+      this.#breakRule("no project is given more than its quota", detail);
+    }
+  }
+
+  #checkQuarantine(placed: VmRecord, before: HostRecord | undefined): void {
+    const now = placed.host === undefined ? undefined : this.#hosts.get(placed.host);
+    if (before === undefined || now === undefined || !isShut(before) || !isShut(now)) return;
+    if (now.trouble?.quarantine?.probe === placed.uid) return;
+    this.#breakRule("no VM is placed on a host in quarantine", `${placed.id} on ${placed.host}`);
+  }
+}
+
+function put<Key, Value>(map: Map<Key, Value>, key: Key, value: Value | undefined): void {
+  if (value === undefined) map.delete(key);
+  else map.set(key, value);
+}
