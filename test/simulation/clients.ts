@@ -115,8 +115,10 @@ export class Clients {
     const { history, scheduler, server, rules } = this.#world;
     const { event } = sent;
     try {
+      if (event.type === "project-update") rules.granted.onQuotaAsked(event.id, event.spec.quota);
       const reply = await engine.submit(event);
       if (!server.isCurrent(engine)) return false;
+      if (event.type === "project-update") rules.granted.onQuotaSet(event.id, event.spec.quota);
       if (typeof reply === "object" && "image" in reply) {
         history.note(scheduler.nowMs, `client: ${event.type} of ${reply.id} answered`);
         rules.onAnswered(reply, sent);

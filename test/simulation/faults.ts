@@ -22,6 +22,7 @@ const weights: Readonly<Record<FaultKind, number>> = {
   "link stalled": 8,
   "link gone for long": 1,
   "link slow": 6,
+  "hello held up": 4,
   "old command repeated": 10,
   "agent crash": 8,
   "agent upgrade": 3,

@@ -20,7 +20,8 @@ export class GrantedRules {
   /** The records as they are durable. */
   readonly #vms = new Map<string, VmRecord>();
   readonly #hosts = new Map<string, HostRecord>();
-  readonly #quotas = new Map<string, ProjectQuota>();
+  /** What each project may have: the quota that was acknowledged last, and those that were asked for since. */
+  readonly #quotas = new Map<string, readonly ProjectQuota[]>();
 
   constructor(breakRule: (rule: string, detail: string) => void) {
     this.#breakRule = breakRule;
@@ -28,39 +29,47 @@ export class GrantedRules {
 
   /** The server has read what is durable. */
   onServerStarted(view: PoolView | undefined): void {
-    for (const known of [this.#vms, this.#hosts, this.#quotas]) known.clear();
+    this.#vms.clear();
+    this.#hosts.clear();
     for (const vm of view?.vms.values() ?? []) this.#vms.set(vm.id, vm);
     for (const host of view?.hosts.values() ?? []) this.#hosts.set(host.id, host);
-    for (const { id, spec } of view?.projects.values() ?? []) this.#quotas.set(id, spec.quota);
   }
 
   onBatch(changes: readonly RecordChange[]): void {
     const hostsBefore = new Map(this.#hosts);
-    const quotasBefore = new Map(this.#quotas);
     for (const { kind, id, after } of changes) {
       if (kind === "vm") put(this.#vms, id, after);
       else if (kind === "host") put(this.#hosts, id, after);
-      else if (kind === "project") put(this.#quotas, id, after?.spec.quota);
     }
     for (const change of changes) {
       if (change.kind !== "vm" || change.after?.host === undefined) continue;
       const { before, after } = change;
       if (before?.attempt === after.attempt || after.image.source.kind === "adopted") continue;
-      this.#checkQuota(after, quotasBefore.get(after.spec.project));
+      this.#checkQuota(after);
       this.#checkQuarantine(after, hostsBefore.get(change.after.host));
     }
   }
 
-  /** A quota that changed in the same batch may have been another when the VM was placed. */
-  #checkQuota(placed: VmRecord, quotaBefore: ProjectQuota | undefined): void {
+  /** An operator asks for a quota; when it is so, it says when it is answered. */
+  onQuotaAsked(project: string, quota: ProjectQuota): void {
+    this.#quotas.set(project, [...(this.#quotas.get(project) ?? []), quota]);
+  }
+
+  onQuotaSet(project: string, quota: ProjectQuota): void {
+    const asked = this.#quotas.get(project) ?? [];
+    this.#quotas.set(project, asked.slice(Math.max(0, asked.lastIndexOf(quota))));
+  }
+
+  #checkQuota(placed: VmRecord): void {
     const { project } = placed.spec;
+    const quotas = this.#quotas.get(project) ?? [];
+    if (quotas.length === 0) return;
     const held = new ProjectLedger();
     for (const vm of this.#vms.values()) if (vm.spec.project === project) held.add(vm, 1);
     for (const bound of bounds) {
       // What it does not take of, it does not exceed.
       if (bound === "macosSlots" && placed.image.guestOs !== "macos") continue;
-      const quotas = [quotaBefore?.[bound], this.#quotas.get(project)?.[bound]];
-      const most = Math.max(...quotas.map((quota) => quota ?? Number.POSITIVE_INFINITY));
+      const most = Math.max(...quotas.map((quota) => quota[bound] ?? Number.POSITIVE_INFINITY));
       if (held[bound] <= most) continue;
       const detail = `${placed.id} is placed, and ${project} holds ${held[bound]} of ${most} ${bound}`;
       this.#breakRule("no project is given more than its quota", detail);

@@ -29,5 +29,11 @@ export const linkFaults = {
     world.network.link(host.name).delayMaxMs = random.between(100, 8_000);
     return lasting(world, random.between(5_000, 60_000), () => world.network.heal(host.name));
   },
+  /** The agent gives the stream up and dials again, while its first Hello is still on its way. */
+  "hello held up": ({ network }, host, random) => {
+    network.link(host.name).holdNextMs = random.between(8_000, 25_000);
+    network.cut(host.name);
+    return true;
+  },
   "old command repeated": ({ network }, host) => network.repeatOldCommand(host.name),
 } as const satisfies Record<string, Fault>;

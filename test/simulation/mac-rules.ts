@@ -186,7 +186,8 @@ export class MacRules {
       const isForeign = [...view.hosts.values()].some(
         (host) => host.id === mac.id && host.foreignVms.some((vm) => vm.name === name),
       );
-      return isForeign || this.#parted.has(keyOf(mac.id, name)) || this.#leftOver.has(keyOf(mac.id, name));
+      const isAdopted = findOwner(view, mac, name)?.image.source.kind === "adopted";
+      return isForeign || isAdopted || this.#parted.has(keyOf(mac.id, name)) || this.#leftOver.has(keyOf(mac.id, name));
     };
     if (both.some(isLeft)) return;
     const where = both.map(({ mac, name }) => `${name} on ${mac.name}`).join(" and ");

@@ -22,6 +22,8 @@ export interface LinkState {
   isDownStalled: boolean;
   /** The longest time that a message takes. */
   delayMaxMs: number;
+  /** So long the next stream's way to the server holds up what it carries, in ms. */
+  holdNextMs: number;
   /** The last moment at which something was wrong, or a stream began. */
   troubledMs: number;
 }
@@ -65,7 +67,7 @@ export class Network {
   link(host: string): LinkState {
     let link = this.#links.get(host);
     if (link === undefined) {
-      link = { isUpStalled: false, isDownStalled: false, delayMaxMs: healthyDelayMs, troubledMs: 0 };
+      link = { isUpStalled: false, isDownStalled: false, delayMaxMs: healthyDelayMs, holdNextMs: 0, troubledMs: 0 };
       this.#links.set(host, link);
     }
     return link;
@@ -170,7 +172,10 @@ class Stream implements LinkStream {
     this.#network = network;
     this.#options = options;
     const link = network.link(options.host);
-    this.#up = new Lane(options, () => link.isUpStalled, link);
+    const heldUntilMs = options.scheduler.nowMs + link.holdNextMs;
+    link.holdNextMs = 0;
+    this.#up = new Lane(options, () => link.isUpStalled || options.scheduler.nowMs < heldUntilMs, link);
+    options.scheduler.after(heldUntilMs - options.scheduler.nowMs, () => this.#up.pump());
     this.#down = new Lane(options, () => link.isDownStalled, link);
     this.#up.carry(() => this.#arrive());
     options.scheduler.after(keepaliveMs, () => this.#ping());

@@ -37,7 +37,7 @@ export class Rules {
   readonly leases: LeaseRules;
   readonly macs: MacRules;
   readonly #answers: AnswerRules;
-  readonly #granted: GrantedRules;
+  readonly granted: GrantedRules;
   readonly #options: RulesOptions;
   /** How each command has ended, as the agent of its host told. */
   readonly #commandStates = new Map<string, Map<string, number>>();
@@ -50,7 +50,7 @@ export class Rules {
     this.leases = new LeaseRules({ ...options, breakRule });
     this.macs = new MacRules({ ...options, breakRule, leases: this.leases });
     this.#answers = new AnswerRules(breakRule);
-    this.#granted = new GrantedRules(breakRule);
+    this.granted = new GrantedRules(breakRule);
   }
 
   breakRule(rule: string, detail: string): void {
@@ -95,13 +95,13 @@ export class Rules {
 
   onServerStarted(durableRevision: number): void {
     this.#answers.onServerStarted(durableRevision, this.#options.view());
-    this.#granted.onServerStarted(this.#options.view());
+    this.granted.onServerStarted(this.#options.view());
     this.#isPoolNew = true;
   }
 
   onBatch(batch: DurableBatch): void {
     this.#answers.onBatch(batch);
-    this.#granted.onBatch(batch.changes);
+    this.granted.onBatch(batch.changes);
     this.#isPoolNew = true;
     for (const change of batch.changes) {
       if (change.kind !== "vm") continue;

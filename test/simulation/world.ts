@@ -226,6 +226,7 @@ export class World {
     const random = this.random("settings");
     for (const name of projectNames) {
       const spec = { displayName: "", weight: 1, quota: drawQuota(random), labels: {} };
+      this.rules.granted.onQuotaAsked(name, spec.quota);
       void engine.submit({ type: "project-create", id: asProjectId(name), uid: this.ids.uid(), spec });
     }
     const hosts = drawHostSettings(random);
