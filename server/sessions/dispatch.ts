@@ -11,6 +11,7 @@ import type { CommandId, HostId } from "../../shared/ids.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { DurableBatch, EngineApi } from "../engine/engine-api.ts";
 import type { HostRecord } from "../pool/host.ts";
+import { expiryOf, hostLeaseMs } from "../pool/lease.ts";
 import type { PoolView } from "../pool/view.ts";
 import type { VmRecord } from "../pool/vm.ts";
 import { type CommandMessage, type WrittenCommand, writeCommand, writeRemoval } from "./command-messages.ts";
@@ -27,6 +28,8 @@ export interface DispatchOptions {
 export class Dispatch {
   private readonly options: DispatchOptions;
   private readonly subscription: Cancellable;
+  /** VMs whose lease has changed while a command of theirs was being written, by session and command. */
+  private readonly renewed = new Map<string, VmRecord>();
 
   constructor(options: DispatchOptions) {
     this.options = options;
@@ -64,11 +67,23 @@ export class Dispatch {
   }
 
   private followVm(before: VmRecord | undefined, after: VmRecord | undefined): readonly Order[] {
-    if (before?.command?.id === after?.command?.id) return [];
+    if (before?.command?.id === after?.command?.id) {
+      this.noteRenewal(before, after);
+      return [];
+    }
     if (before?.command !== undefined) this.withdraw(before.host, before.command.id);
     const session = after?.command === undefined ? undefined : this.findSession(after.host);
     const order = session === undefined || after === undefined ? undefined : vmOrder(session, after);
     return order === undefined ? [] : [order];
+  }
+
+  /** The host hears of it at once; a command that was written before must not take it back. */
+  private noteRenewal(before: VmRecord | undefined, after: VmRecord | undefined): void {
+    if (before === undefined || after?.command === undefined) return;
+    if (expiryOf(before)?.atMs === expiryOf(after)?.atMs) return;
+    const session = this.findSession(after.host);
+    if (session?.commands.get(after.command.id) !== "preparing") return;
+    this.renewed.set(keyOf(session, after.command.id), after);
   }
 
   private followRemovals(before: HostRecord | undefined, after: HostRecord | undefined): readonly Order[] {
@@ -122,12 +137,20 @@ export class Dispatch {
   }
 
   private sendOne({ session, id, fields, mayStand, written, writtenAtMs }: WrittenOrder): void {
+    const renewed = this.renewed.get(keyOf(session, id));
+    this.renewed.delete(keyOf(session, id));
     if (!session.isOpen || session.commands.get(id) !== "preparing") return;
     session.commands.set(id, "sent");
     const { log, engine } = this.options;
     const logged = { ...fields, session_id: session.id, command_id: id };
     if (written.kind === "message") {
-      session.sendCommand(withAgedLease(written.message, engine.nowMs() - writtenAtMs));
+      const nowMs = engine.nowMs();
+      const { message } = written;
+      session.sendCommand(
+        renewed === undefined
+          ? withAgedLease(message, nowMs - writtenAtMs)
+          : { ...message, leaseMs: hostLeaseMs(renewed, nowMs) },
+      );
       log.debug(logged, "command sent");
       return;
     }
@@ -168,6 +191,10 @@ interface WrittenOrder extends Order {
   readonly written: WrittenCommand;
   /** By the pool's time. */
   readonly writtenAtMs: number;
+}
+
+function keyOf(session: Session, id: CommandId): string {
+  return `${session.id}/${id}`;
 }
 
 /** What was left of the VM's lease when the command was written has become less while it became durable. */

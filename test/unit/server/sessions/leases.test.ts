@@ -73,4 +73,15 @@ describe("sessions: leases", () => {
     const { leaseMs } = await agent.nextCommand();
     assert.ok(leaseMs <= leaseDurationMs + leaseMarginMs - 7000, `${leaseMs} ms`);
   });
+
+  it("takes no renewal back with a command that was written before it and is sent after it", async () => {
+    link.holdDisk();
+    const created = link.engine.submit(vmCreate("a", { leaseDurationMs }));
+    await settle();
+    const renewed = link.engine.submit({ type: "vm-renew", id: asVmId("a"), leaseDurationMs: 3_600_000 });
+    link.releaseDisk();
+    await Promise.all([created, renewed]);
+    isAbout((await agent.nextCommand()).leaseMs, 3_600_000 + leaseMarginMs);
+    isAbout((await agent.next("leases", 1)).leases.leases[0]?.leaseMs, 3_600_000 + leaseMarginMs);
+  });
 });
