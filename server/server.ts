@@ -11,6 +11,7 @@ import type { Logger } from "../shared/log.ts";
 import { readBootClock } from "../shared/machine.ts";
 import { openAdminToken } from "./access/admin-token.ts";
 import { type Admission, everybody } from "./access/admission.ts";
+import { TokenAdmission } from "./access/token-admission.ts";
 import { Guard } from "./api/access/guard.ts";
 import { Backups } from "./api/backups.ts";
 import type { ApiContext } from "./api/context.ts";
@@ -22,6 +23,7 @@ import { ActiveCalls } from "./api/rpc/active-calls.ts";
 import { createServices } from "./api/services/services.ts";
 import { VmChanges } from "./api/vm-changes.ts";
 import { Engine } from "./engine/engine.ts";
+import type { EngineApi } from "./engine/engine-api.ts";
 import { createAgentCalls } from "./enrolment/agent-calls.ts";
 import { Enrolment } from "./enrolment/enrolment.ts";
 import {
@@ -288,13 +290,21 @@ class ComposedServer implements RunningServer {
     });
   }
 
+  /** Who is let in if the server is not insecure. */
+  private async openAdmission(engine: EngineApi): Promise<Admission> {
+    const { dataDir, clock } = this.options;
+    const admission = await TokenAdmission.open({ engine, clock, next: await openAdminToken(dataDir) });
+    this.opened.defer(() => admission.close());
+    return admission;
+  }
+
   private async openApi(
     { sessions, enrolment }: Core,
     context: ApiContext,
   ): Promise<{ readonly grpc: Address; readonly http: Address }> {
-    const { listen, httpListen, clock, version, dataDir } = this.options;
+    const { listen, httpListen, clock, version } = this.options;
     const security = enrolment?.security;
-    const admission: Admission = security === undefined ? everybody : await openAdminToken(dataDir);
+    const admission = security === undefined ? everybody : await this.openAdmission(context.engine);
     const calls = new ActiveCalls();
     const errors = this.errorReporter();
     const guard = new Guard({ engine: context.engine, admission });

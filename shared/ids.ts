@@ -19,6 +19,10 @@ export type CatalogId = Branded<"CatalogId">;
 export type ProjectId = Branded<"ProjectId">;
 /** The last part of `joinTokens/{join_token}`. */
 export type JoinTokenId = Branded<"JoinTokenId">;
+/** The last part of `serviceAccounts/{service_account}`. */
+export type ServiceAccountId = Branded<"ServiceAccountId">;
+/** The last part of `tokens/{token}`: the part of a token that is no secret. */
+export type TokenId = Branded<"TokenId">;
 /** A command's id; derived from its VM's uid and a counter, or random for commands without a VM of the pool. */
 export type CommandId = Branded<"CommandId">;
 /** Unique for ever: 32 lower-case hex digits. */
@@ -31,6 +35,8 @@ export const asTemplateId = (text: string): TemplateId => text as TemplateId;
 export const asCatalogId = (text: string): CatalogId => text as CatalogId;
 export const asProjectId = (text: string): ProjectId => text as ProjectId;
 export const asJoinTokenId = (text: string): JoinTokenId => text as JoinTokenId;
+export const asServiceAccountId = (text: string): ServiceAccountId => text as ServiceAccountId;
+export const asTokenId = (text: string): TokenId => text as TokenId;
 export const asCommandId = (text: string): CommandId => text as CommandId;
 export const asUid = (text: string): Uid => text as Uid;
 

@@ -9,6 +9,7 @@ import { MeridianError } from "../../shared/errors.ts";
 import { createFileDurably } from "../storage/durable-file.ts";
 import { hasErrorCode, toStoreError } from "../storage/storage-errors.ts";
 import type { Admission } from "./admission.ts";
+import { bearerOf } from "./bearer.ts";
 
 /** Where it stands in a data directory. */
 export const adminTokenFile = "admin-token";
@@ -35,7 +36,7 @@ function admitOnly(token: string): Admission {
   return {
     onChange: () => ({ cancel: () => undefined }),
     admit({ authorization, address }) {
-      const given = /^Bearer +(\S+)$/i.exec(authorization ?? "")?.[1];
+      const given = bearerOf(authorization);
       if (given === undefined) {
         throw new MeridianError(
           "CREDENTIALS_MISSING",

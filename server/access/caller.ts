@@ -9,6 +9,8 @@ export interface Caller {
   /** Where the call comes from, as far as it is known. */
   readonly address: string;
   readonly bindings: readonly Binding[];
+  /** The pool time at which what he proved himself with ends; absent: it does not. */
+  readonly expireTimeMs?: number;
 }
 
 /** The caller of a server that asks nobody who he is: whoever reaches it may do everything. */

@@ -66,6 +66,17 @@ export const joinTokenUses = { least: 1, most: 100_000 } as const;
 export const joinTokenTtlMs = { default: 3_600_000, least: 60_000, most: 30 * 24 * 3_600_000 } as const;
 /** All of them stand in one string that people paste. */
 export const joinTokenAddressesMax = 8;
+/** A role in each of so many projects; who has more of them has it everywhere. */
+export const bindingsMax = 64;
+/** A token that nobody has replaced for a year is one that nobody knows of any more. */
+export const tokenTtlMs = {
+  default: 90 * 24 * 3_600_000,
+  least: 60_000,
+  most: 366 * 24 * 3_600_000,
+} as const;
+/** No token lives longer. */
+export const tokenOverlapMs: number = tokenTtlMs.most;
+
 /** Hosts that an answer names as examples of many. */
 export const pendingHostsMax = 100;
 

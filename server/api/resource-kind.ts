@@ -4,6 +4,12 @@ import { type Host, HostSchema } from "../../shared/gen/es/meridian/v1/host_pb.t
 import { type JoinToken, JoinTokenSchema } from "../../shared/gen/es/meridian/v1/join_token_pb.ts";
 import { type Project, ProjectSchema } from "../../shared/gen/es/meridian/v1/project_pb.ts";
 import {
+  type ServiceAccount,
+  ServiceAccountSchema,
+  type Token,
+  TokenSchema,
+} from "../../shared/gen/es/meridian/v1/service_account_pb.ts";
+import {
   type Catalog,
   CatalogSchema,
   type Template,
@@ -15,6 +21,7 @@ import { waitingSentence } from "../placement/explain.ts";
 import type { JoinTokenRecord } from "../pool/enrolment.ts";
 import type { HostRecord } from "../pool/host.ts";
 import type { ProjectRecord } from "../pool/project.ts";
+import type { ServiceAccountRecord, TokenRecord } from "../pool/service-account.ts";
 import type { CatalogRecord, TemplateRecord } from "../pool/template.ts";
 import type { PoolView } from "../pool/view.ts";
 import type { VmRecord } from "../pool/vm.ts";
@@ -23,7 +30,9 @@ import { toHost } from "./convert/host.ts";
 import { ImageIndex } from "./convert/image-index.ts";
 import { toJoinToken } from "./convert/join-token.ts";
 import { toProject } from "./convert/project.ts";
+import { toServiceAccount } from "./convert/service-account.ts";
 import { toTemplate } from "./convert/template.ts";
+import { toToken } from "./convert/token.ts";
 import { toVm } from "./convert/vm.ts";
 import type { Collection } from "./resource-name.ts";
 
@@ -110,4 +119,29 @@ export const joinTokenKind: ResourceKind<JoinTokenRecord, typeof JoinTokenSchema
     return (token) => toJoinToken(token, nowMs);
   },
   affectedBy: (change) => (change.kind === "join-token" ? [change] : []),
+};
+
+export const serviceAccountKind: ResourceKind<ServiceAccountRecord, typeof ServiceAccountSchema> = {
+  collection: "serviceAccounts",
+  schema: ServiceAccountSchema,
+  records: (view) => view.serviceAccounts,
+  converter: (view, nowMs): ((account: ServiceAccountRecord) => ServiceAccount) => {
+    return (account) => toServiceAccount(account, view, nowMs);
+  },
+  affectedBy: (change) => {
+    if (change.kind === "service-account") return [change];
+    if (change.kind !== "token") return [];
+    const id = change.after?.account ?? change.before?.account;
+    return id === undefined ? [] : [{ id, isDerived: true }];
+  },
+};
+
+export const tokenKind: ResourceKind<TokenRecord, typeof TokenSchema> = {
+  collection: "tokens",
+  schema: TokenSchema,
+  records: (view) => view.tokens,
+  converter: (_view, nowMs): ((token: TokenRecord) => Token) => {
+    return (token) => toToken(token, nowMs);
+  },
+  affectedBy: (change) => (change.kind === "token" ? [change] : []),
 };

@@ -5,7 +5,9 @@ import {
   asHostId,
   asJoinTokenId,
   asProjectId,
+  asServiceAccountId,
   asTemplateId,
+  asTokenId,
   asVmId,
   type CatalogId,
   type HostId,
@@ -13,12 +15,22 @@ import {
   type JoinTokenId,
   type ProjectId,
   resourceIdPattern,
+  type ServiceAccountId,
   type TemplateId,
+  type TokenId,
   type VmId,
 } from "../../shared/ids.ts";
 import type { FieldChecks } from "./field-checks.ts";
 
-export type Collection = "vms" | "hosts" | "templates" | "catalogs" | "projects" | "joinTokens";
+export type Collection =
+  | "vms"
+  | "hosts"
+  | "templates"
+  | "catalogs"
+  | "projects"
+  | "joinTokens"
+  | "serviceAccounts"
+  | "tokens";
 
 export interface IdOf {
   readonly vms: VmId;
@@ -27,6 +39,8 @@ export interface IdOf {
   readonly catalogs: CatalogId;
   readonly projects: ProjectId;
   readonly joinTokens: JoinTokenId;
+  readonly serviceAccounts: ServiceAccountId;
+  readonly tokens: TokenId;
 }
 
 /** The id in a name. Throws FIELD_INVALID if it is no name of the collection. */
@@ -70,6 +84,8 @@ const brands: { readonly [C in Collection]: (text: string) => IdOf[C] } = {
   catalogs: asCatalogId,
   projects: asProjectId,
   joinTokens: asJoinTokenId,
+  serviceAccounts: asServiceAccountId,
+  tokens: asTokenId,
 };
 
 const patterns: Readonly<Record<Collection, RegExp>> = {
@@ -79,6 +95,8 @@ const patterns: Readonly<Record<Collection, RegExp>> = {
   catalogs: resourceIdPattern,
   projects: resourceIdPattern,
   joinTokens: resourceIdPattern,
+  serviceAccounts: resourceIdPattern,
+  tokens: resourceIdPattern,
 };
 
 function idInName<C extends Collection>(collection: C, name: string): IdOf[C] | undefined {

@@ -7,6 +7,14 @@ import type { EventReplies, EventReply, PoolEvent } from "../pool/events.ts";
 import type { Pool } from "../pool/pool.ts";
 import { applyVmAdopt } from "./adoption.ts";
 import { applyVmBatchCreate } from "./batch.ts";
+import {
+  applyServiceAccountCreate,
+  applyServiceAccountDelete,
+  applyServiceAccountUpdate,
+  applyTokenCreate,
+  applyTokenRevoke,
+  applyTokensUsed,
+} from "./client-account.ts";
 import { applyHostDelete, applyHostRelease, applyHostUpdate } from "./client-host.ts";
 import { applyProjectCreate, applyProjectDelete, applyProjectUpdate } from "./client-project.ts";
 import {
@@ -76,6 +84,18 @@ function apply(pool: Pool, event: PoolEvent, timeMs: number): EventReplies[PoolE
       return applyProjectCreate(pool, event, timeMs);
     case "project-update":
       return applyProjectUpdate(pool, event, timeMs);
+    case "service-account-create":
+      return applyServiceAccountCreate(pool, event, timeMs);
+    case "service-account-update":
+      return applyServiceAccountUpdate(pool, event, timeMs);
+    case "service-account-delete":
+      return applyServiceAccountDelete(pool, event);
+    case "token-create":
+      return applyTokenCreate(pool, event, timeMs);
+    case "token-revoke":
+      return applyTokenRevoke(pool, event);
+    case "tokens-used":
+      return applyTokensUsed(pool, event);
     case "project-delete":
       return applyProjectDelete(pool, event);
     case "settings-update":

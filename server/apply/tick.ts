@@ -3,6 +3,7 @@ import {
   asHostId,
   asJoinTokenId,
   asTemplateId,
+  asTokenId,
   asVmId,
   type HostId,
   type TemplateId,
@@ -19,6 +20,7 @@ import type { VmRecord } from "../pool/vm.ts";
 import { reservationEndMs, stateEndMs, vmDueMs } from "../pool/vm-due.ts";
 import { blame, settleHost, settleTemplate } from "./blame.ts";
 import { changeVm, failVm, moveVm } from "./change-vm.ts";
+import { tokenDue } from "./client-account.ts";
 import { credentialDue, joinTokenDue } from "./enrolment.ts";
 import { expireVm } from "./expiry.ts";
 import { partFromLostHost, retryElsewhere } from "./letting-go.ts";
@@ -34,6 +36,7 @@ export function applyTick(pool: Pool, timeMs: number): undefined {
     const key = pool.deadlines.take(timeMs);
     if (key === undefined) return undefined;
     if (key === "requests") forgetRequests(pool, timeMs);
+    else if (key.startsWith("token/")) tokenDue(pool, asTokenId(key.slice(6)), timeMs);
     else if (key === "history")
       pool.dropOldHistory({ entriesMax: historyEntriesMax, fromMs: timeMs - historyRetentionMs });
     // The planner looks at what is due; the rest a moment later.

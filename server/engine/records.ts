@@ -7,6 +7,7 @@ import type { HostRecord } from "../pool/host.ts";
 import type { LifetimesRecord } from "../pool/lifetimes.ts";
 import { Pool } from "../pool/pool.ts";
 import type { ProjectRecord } from "../pool/project.ts";
+import type { ServiceAccountRecord, TokenRecord } from "../pool/service-account.ts";
 import type { SettingsRecord } from "../pool/settings/settings.ts";
 import type { CatalogRecord, RequestRecord, TemplateRecord } from "../pool/template.ts";
 import type { VmRecord } from "../pool/vm.ts";
@@ -25,6 +26,8 @@ const lifetimesKind = defineRecordKind<LifetimesRecord>("lifetimes", []);
 const projectKind = defineRecordKind<ProjectRecord>("project", []);
 const joinTokenKind = defineRecordKind<JoinTokenRecord>("join-token", []);
 const credentialKind = defineRecordKind<CredentialRecord>("credential", []);
+const serviceAccountKind = defineRecordKind<ServiceAccountRecord>("service-account", []);
+const tokenKind = defineRecordKind<TokenRecord>("token", []);
 const requestKind = defineRecordKind<RequestRecord>("request", []);
 const settingsKind = defineRecordKind<SettingsRecord>("settings", []);
 
@@ -46,6 +49,8 @@ export const recordKinds = {
   project: projectKind,
   "join-token": joinTokenKind,
   credential: credentialKind,
+  "service-account": serviceAccountKind,
+  token: tokenKind,
   history: historyKind,
   request: requestKind,
   lifetimes: lifetimesKind,
@@ -106,6 +111,8 @@ function putRecords(pool: Pool, records: readonly StoredRecord[]): number {
     else if (entry.kind === "project") pool.putProject(entry.record);
     else if (entry.kind === "join-token") pool.enrolments.putJoinToken(entry.record);
     else if (entry.kind === "credential") pool.enrolments.putCredential(entry.record);
+    else if (entry.kind === "service-account") pool.accounts.putServiceAccount(entry.record);
+    else if (entry.kind === "token") pool.accounts.putToken(entry.record);
     else continue;
     noteTime(entry.record.updateTimeMs);
   }
@@ -141,6 +148,10 @@ function encodeAfter(change: RecordChange): string | undefined {
       return change.after && encodeRecord(joinTokenKind, change.after);
     case "credential":
       return change.after && encodeRecord(credentialKind, change.after);
+    case "service-account":
+      return change.after && encodeRecord(serviceAccountKind, change.after);
+    case "token":
+      return change.after && encodeRecord(tokenKind, change.after);
     case "request":
       return change.after && encodeRecord(requestKind, change.after);
     case "history":
@@ -162,6 +173,8 @@ type StoredRecord =
   | { readonly kind: "project"; readonly record: ProjectRecord }
   | { readonly kind: "join-token"; readonly record: JoinTokenRecord }
   | { readonly kind: "credential"; readonly record: CredentialRecord }
+  | { readonly kind: "service-account"; readonly record: ServiceAccountRecord }
+  | { readonly kind: "token"; readonly record: TokenRecord }
   | { readonly kind: "request"; readonly record: RequestRecord }
   | { readonly kind: "history"; readonly id: string; readonly read: () => HistoryPage }
   | { readonly kind: "lifetimes"; readonly record: LifetimesRecord }
@@ -185,6 +198,10 @@ function decodeEntry(entry: StoreEntry): StoredRecord {
       return { kind, record: decodeRecord(joinTokenKind, entry) };
     case "credential":
       return { kind, record: decodeRecord(credentialKind, entry) };
+    case "service-account":
+      return { kind, record: decodeRecord(serviceAccountKind, entry) };
+    case "token":
+      return { kind, record: decodeRecord(tokenKind, entry) };
     case "request":
       return { kind, record: decodeRecord(requestKind, entry) };
     case "history":

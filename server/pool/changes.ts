@@ -5,6 +5,7 @@ import type { HistoryPage } from "./history.ts";
 import type { HostRecord } from "./host.ts";
 import type { LifetimesRecord } from "./lifetimes.ts";
 import type { ProjectRecord } from "./project.ts";
+import type { ServiceAccountRecord, TokenRecord } from "./service-account.ts";
 import type { SettingsRecord } from "./settings/settings.ts";
 import type { CatalogRecord, RequestRecord, TemplateRecord } from "./template.ts";
 import type { VmRecord } from "./vm.ts";
@@ -24,6 +25,8 @@ export type RecordChange =
   | ChangeOf<"project", ProjectRecord>
   | ChangeOf<"join-token", JoinTokenRecord>
   | ChangeOf<"credential", CredentialRecord>
+  | ChangeOf<"service-account", ServiceAccountRecord>
+  | ChangeOf<"token", TokenRecord>
   | ChangeOf<"request", RequestRecord>
   | ChangeOf<"history", HistoryPage>
   | ChangeOf<"lifetimes", LifetimesRecord>

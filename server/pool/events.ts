@@ -2,11 +2,23 @@
  * Everything that can change the pool. An event carries all that applying it needs, ids included; the engine adds the time.
  * Applying one either changes the pool or refuses with a `MeridianError` and changes nothing.
  */
-import type { CatalogId, CommandId, HostId, JoinTokenId, ProjectId, TemplateId, Uid, VmId } from "../../shared/ids.ts";
+import type {
+  CatalogId,
+  CommandId,
+  HostId,
+  JoinTokenId,
+  ProjectId,
+  ServiceAccountId,
+  TemplateId,
+  TokenId,
+  Uid,
+  VmId,
+} from "../../shared/ids.ts";
 import type { DialNumber } from "./dial.ts";
 import type { CredentialRecord, HostCertificate, JoinTokenRecord, JoinTokenSpec } from "./enrolment.ts";
 import type { CachedImage, HostFacts, HostRecord, HostSpec, HostVm } from "./host.ts";
 import type { ProjectRecord, ProjectSpec } from "./project.ts";
+import type { ServiceAccountRecord, ServiceAccountSpec, TokenRecord } from "./service-account.ts";
 import type { SettingsRecord, SettingsSpec } from "./settings/settings.ts";
 import type { CatalogRecord, CatalogSpec, TemplateRecord, TemplateSpec } from "./template.ts";
 import type {
@@ -172,6 +184,49 @@ export interface ProjectDelete {
   readonly type: "project-delete";
   readonly id: ProjectId;
   readonly etag?: string;
+}
+
+export interface ServiceAccountCreate {
+  readonly type: "service-account-create";
+  readonly id: ServiceAccountId;
+  readonly uid: Uid;
+  readonly spec: ServiceAccountSpec;
+  readonly request?: RequestKey;
+}
+export interface ServiceAccountUpdate {
+  readonly type: "service-account-update";
+  readonly id: ServiceAccountId;
+  readonly etag?: string;
+  readonly baseGeneration: number;
+  readonly spec: ServiceAccountSpec;
+}
+export interface ServiceAccountDelete {
+  readonly type: "service-account-delete";
+  readonly id: ServiceAccountId;
+  readonly etag?: string;
+}
+export interface TokenCreate {
+  readonly type: "token-create";
+  readonly id: TokenId;
+  readonly uid: Uid;
+  readonly account: ServiceAccountId;
+  /** SHA-256 of the secret, in hex. */
+  readonly digest: string;
+  readonly description: string;
+  readonly lifetimeMs: number;
+  /** When the account's other tokens end, from now on; absent: as before. */
+  readonly othersEndInMs?: number;
+  readonly request?: RequestKey;
+}
+export interface TokenRevoke {
+  readonly type: "token-revoke";
+  readonly id: TokenId;
+  readonly etag?: string;
+}
+/** When tokens were last used; told now and then, not with each call. */
+export interface TokensUsed {
+  readonly type: "tokens-used";
+  readonly uses: readonly { readonly id: TokenId; readonly timeMs: number }[];
 }
 
 /** Changes the settings of the pool. */
@@ -376,6 +431,12 @@ export type PoolEvent =
   | ProjectCreate
   | ProjectUpdate
   | ProjectDelete
+  | ServiceAccountCreate
+  | ServiceAccountUpdate
+  | ServiceAccountDelete
+  | TokenCreate
+  | TokenRevoke
+  | TokensUsed
   | SettingsUpdate
   | JoinTokenCreate
   | JoinTokenRevoke
@@ -415,6 +476,12 @@ export interface EventReplies {
   "project-create": ProjectRecord;
   "project-update": ProjectRecord;
   "project-delete": ProjectRecord;
+  "service-account-create": ServiceAccountRecord;
+  "service-account-update": ServiceAccountRecord;
+  "service-account-delete": ServiceAccountRecord;
+  "token-create": TokenRecord;
+  "token-revoke": TokenRecord;
+  "tokens-used": undefined;
   "settings-update": SettingsRecord;
   "join-token-create": JoinTokenRecord;
   "join-token-revoke": JoinTokenRecord;

@@ -41,6 +41,13 @@ export const historyEntriesMax = 100_000;
 /** How long the history is kept: what an auditor asks for later has been exported by then. */
 export const historyRetentionMs = 30 * 24 * 60 * minuteMs;
 
+/** How many service accounts there may be, and how many tokens each may have: enough for one a team and a build system. */
+export const serviceAccountsMax = 10_000;
+export const tokensPerAccountMax = 20;
+
+/** How long a token that has expired is still shown, so that whoever uses it is told so. */
+export const expiredTokenRetentionMs = 7 * 24 * 60 * minuteMs;
+
 /** How often a step is tried again on its host before the VM fails. A delete is tried for ever. */
 export const stepRetriesMax = 3;
 

@@ -4,7 +4,8 @@
  * as one batch, and which VMs and hosts a planner has to look at.
  */
 import { assert, required } from "../../shared/assert.ts";
-import type { CatalogId, HostId, TemplateId, Uid, VmId } from "../../shared/ids.ts";
+import type { CatalogId, HostId, ServiceAccountId, TemplateId, TokenId, Uid, VmId } from "../../shared/ids.ts";
+import { Accounts } from "./accounts.ts";
 import type { RecordChange } from "./changes.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Enrolments } from "./enrolments.ts";
@@ -45,6 +46,7 @@ export class Pool implements PoolView {
   readonly waiting: ReadonlySet<VmId>;
   readonly deadlines = new Deadlines();
   readonly enrolments = new Enrolments(this.deadlines, (change) => this.note(change));
+  readonly accounts = new Accounts(this.deadlines, (change) => this.note(change));
   /** Deleted VMs whose records are still kept, the oldest first. */
   readonly deleted = new Set<VmId>();
   /** VMs and hosts that changed since a planner last looked at them. */
@@ -90,6 +92,18 @@ export class Pool implements PoolView {
 
   get joinTokens(): PoolView["joinTokens"] {
     return this.enrolments.joinTokens;
+  }
+
+  get serviceAccounts(): PoolView["serviceAccounts"] {
+    return this.accounts.serviceAccounts;
+  }
+
+  get tokens(): PoolView["tokens"] {
+    return this.accounts.tokens;
+  }
+
+  tokensOf(account: ServiceAccountId): ReadonlySet<TokenId> {
+    return this.accounts.tokensOf(account);
   }
 
   get credentials(): PoolView["credentials"] {

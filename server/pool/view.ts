@@ -1,5 +1,14 @@
 /** The pool as everyone but the engine sees it: to read, never to change. What it returns are values that stay as they are. */
-import type { CatalogId, HostId, JoinTokenId, TemplateId, Uid, VmId } from "../../shared/ids.ts";
+import type {
+  CatalogId,
+  HostId,
+  JoinTokenId,
+  ServiceAccountId,
+  TemplateId,
+  TokenId,
+  Uid,
+  VmId,
+} from "../../shared/ids.ts";
 import type { CredentialRecord, JoinTokenRecord } from "./enrolment.ts";
 import type { HistoryView } from "./history.ts";
 import type { HostContact, HostRecord } from "./host.ts";
@@ -7,6 +16,7 @@ import type { HostLedger } from "./ledger.ts";
 import type { LifetimesRecord } from "./lifetimes.ts";
 import type { ProjectRecord } from "./project.ts";
 import type { ProjectLedger } from "./project-ledgers.ts";
+import type { ServiceAccountRecord, TokenRecord } from "./service-account.ts";
 import type { PoolSettings, SettingsRecord } from "./settings/settings.ts";
 import type { CatalogRecord, RequestRecord, TemplateRecord } from "./template.ts";
 import type { VmRecord, VmState } from "./vm.ts";
@@ -29,6 +39,9 @@ export interface PoolView {
   readonly catalogs: ReadonlyMap<CatalogId, CatalogRecord>;
   /** Projects that were created; VMs may name others. */
   readonly projects: ReadonlyMap<string, ProjectRecord>;
+  readonly serviceAccounts: ReadonlyMap<ServiceAccountId, ServiceAccountRecord>;
+  readonly tokens: ReadonlyMap<TokenId, TokenRecord>;
+  tokensOf(account: ServiceAccountId): ReadonlySet<TokenId>;
   readonly requests: ReadonlyMap<string, RequestRecord>;
   readonly joinTokens: ReadonlyMap<JoinTokenId, JoinTokenRecord>;
   /** What each host may prove itself with; absent if it was never given anything. */

@@ -22,8 +22,10 @@ export const recordKindNames = [
   "meta",
   "project",
   "request",
+  "service-account",
   "settings",
   "template",
+  "token",
   "vm",
 ] as const;
 

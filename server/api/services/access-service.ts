@@ -1,28 +1,33 @@
-/** AccessService: projects, join tokens, and the pool's CA. */
-import { create } from "@bufbuild/protobuf";
+/** AccessService: projects, what lets Macs and programs in, and the pool's CA. */
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { fieldInvalid } from "../../../shared/errors.ts";
 import {
   AccessService,
   type CreateProjectRequest,
   type UpdateProjectRequest,
+  type WhoAmIResponseSchema,
 } from "../../../shared/gen/es/meridian/v1/access_service_pb.ts";
 import { type Project, ProjectSpecSchema } from "../../../shared/gen/es/meridian/v1/project_pb.ts";
 import { asProjectId } from "../../../shared/ids.ts";
-import { canSeeProject } from "../../access/caller.ts";
+import { type Caller, canSeeProject } from "../../access/caller.ts";
 import type { ProjectRecord } from "../../pool/project.ts";
 import { answerRecord, getRecord, getResource } from "../answer.ts";
 import { changeUntilDone, readEtag } from "../change-loop.ts";
 import type { ApiContext } from "../context.ts";
 import { readProjectSpec, toProject, toProjectSpec } from "../convert/project.ts";
+import { toRoleBinding } from "../convert/service-account.ts";
+import { toTimestamp } from "../convert/time.ts";
 import { FieldChecks } from "../field-checks.ts";
 import { listResources } from "../list/list.ts";
 import { readRequestId, requestKeyOf } from "../request-key.ts";
-import { joinTokenKind, projectKind } from "../resource-kind.ts";
+import { joinTokenKind, projectKind, serviceAccountKind, tokenKind } from "../resource-kind.ts";
 import { chosenId, idOfName } from "../resource-name.ts";
 import { bindService, type ServiceBinding } from "../rpc/handlers.ts";
 import { applyUpdateMask } from "../update-mask.ts";
 import { finishRotation, getAuthority, rotateAuthority } from "./certificate-authority.ts";
 import { createJoinToken, deleteJoinToken, revokeJoinToken } from "./join-tokens.ts";
+import { createServiceAccount, deleteServiceAccount, updateServiceAccount } from "./service-accounts.ts";
+import { createToken, revokeToken } from "./tokens.ts";
 
 export function accessService(context: ApiContext): ServiceBinding {
   const answer = async (changed: Promise<ProjectRecord>): Promise<{ readonly project: Project }> => {
@@ -57,6 +62,33 @@ export function accessService(context: ApiContext): ServiceBinding {
       await deleteJoinToken(context, request);
       return {};
     },
+    createServiceAccount: async (request) => ({
+      serviceAccount: await answerRecord(context, serviceAccountKind, await createServiceAccount(context, request)),
+    }),
+    getServiceAccount: async (request) => ({
+      serviceAccount: await getResource(context, serviceAccountKind, request.name),
+    }),
+    listServiceAccounts: async (request) => {
+      const { resources, ...page } = await listResources(context, serviceAccountKind, request);
+      return { serviceAccounts: resources, ...page };
+    },
+    updateServiceAccount: async (request) => ({
+      serviceAccount: await answerRecord(context, serviceAccountKind, await updateServiceAccount(context, request)),
+    }),
+    deleteServiceAccount: async (request) => {
+      await deleteServiceAccount(context, request);
+      return {};
+    },
+    createToken: (request) => createToken(context, request),
+    listTokens: async (request) => {
+      const { resources, ...page } = await listResources(context, tokenKind, request);
+      return { tokens: resources, ...page };
+    },
+    revokeToken: async (request) => {
+      await revokeToken(context, request);
+      return {};
+    },
+    whoAmI: (_request, { caller }) => Promise.resolve(describeCaller(caller)),
     getCertificateAuthority: async () => ({ certificateAuthority: await getAuthority(context) }),
     rotateCertificateAuthority: async () => ({ certificateAuthority: await rotateAuthority(context) }),
     finishCertificateAuthorityRotation: async ({ force }) => ({
@@ -102,4 +134,15 @@ function updateProject(context: ApiContext, request: UpdateProjectRequest): Prom
       spec,
     });
   });
+}
+
+function describeCaller(caller: Caller): MessageInitShape<typeof WhoAmIResponseSchema> {
+  const { principal, authentication, address, bindings, expireTimeMs } = caller;
+  return {
+    principal,
+    authentication,
+    address,
+    bindings: bindings.map(toRoleBinding),
+    ...(expireTimeMs !== undefined && { expireTime: toTimestamp(expireTimeMs) }),
+  };
 }

@@ -8,6 +8,7 @@ import type { HistoryPage } from "../../../server/pool/history.ts";
 import type { HostRecord } from "../../../server/pool/host.ts";
 import type { LifetimesRecord } from "../../../server/pool/lifetimes.ts";
 import type { ProjectRecord } from "../../../server/pool/project.ts";
+import type { ServiceAccountRecord, TokenRecord } from "../../../server/pool/service-account.ts";
 import type { CatalogRecord, RequestRecord, TemplateRecord } from "../../../server/pool/template.ts";
 import type { Shape, ShapeOf } from "./record-shape.ts";
 import { settingsShape } from "./settings-shape.ts";
@@ -218,6 +219,34 @@ const historyShape: ShapeOf<HistoryPage> = {
   ],
 };
 
+const serviceAccountShape: ShapeOf<ServiceAccountRecord> = {
+  id: "string",
+  uid: "string",
+  spec: {
+    description: "string",
+    bindings: [{ role: { words: { viewer: 1, user: 1, operator: 1, admin: 1 } }, "project?": "string" }],
+    isDisabled: "boolean",
+  },
+  generation: "number",
+  createTimeMs: "number",
+  updateTimeMs: "number",
+  revision: "number",
+};
+
+const tokenShape: ShapeOf<TokenRecord> = {
+  id: "string",
+  uid: "string",
+  account: "string",
+  digest: "string",
+  description: "string",
+  expireTimeMs: "number",
+  "isExpired?": "boolean",
+  "lastUseTimeMs?": "number",
+  createTimeMs: "number",
+  updateTimeMs: "number",
+  revision: "number",
+};
+
 const lifetimesShape: ShapeOf<LifetimesRecord> = {
   id: "string",
   counts: { map: "number" },
@@ -233,6 +262,8 @@ export const recordShapes: { readonly [Kind in keyof typeof recordKinds]: Shape 
   project: projectShape,
   "join-token": joinTokenShape,
   credential: credentialShape,
+  "service-account": serviceAccountShape,
+  token: tokenShape,
   history: historyShape,
   request: requestShape,
   lifetimes: lifetimesShape,

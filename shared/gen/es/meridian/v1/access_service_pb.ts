@@ -4,19 +4,21 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Duration, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { JoinToken } from "./join_token_pb.ts";
 import { file_meridian_v1_join_token } from "./join_token_pb.ts";
 import type { Project } from "./project_pb.ts";
 import { file_meridian_v1_project } from "./project_pb.ts";
+import type { RoleBinding, ServiceAccount, Token } from "./service_account_pb.ts";
+import { file_meridian_v1_service_account } from "./service_account_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file meridian/v1/access_service.proto.
  */
 export const file_meridian_v1_access_service: GenFile = /*@__PURE__*/
-  fileDesc("CiBtZXJpZGlhbi92MS9hY2Nlc3Nfc2VydmljZS5wcm90bxILbWVyaWRpYW4udjEiZQoUQ3JlYXRlUHJvamVjdFJlcXVlc3QSJQoHcHJvamVjdBgBIAEoCzIULm1lcmlkaWFuLnYxLlByb2plY3QSEgoKcHJvamVjdF9pZBgCIAEoCRISCgpyZXF1ZXN0X2lkGAMgASgJIj4KFUNyZWF0ZVByb2plY3RSZXNwb25zZRIlCgdwcm9qZWN0GAEgASgLMhQubWVyaWRpYW4udjEuUHJvamVjdCIhChFHZXRQcm9qZWN0UmVxdWVzdBIMCgRuYW1lGAEgASgJIjsKEkdldFByb2plY3RSZXNwb25zZRIlCgdwcm9qZWN0GAEgASgLMhQubWVyaWRpYW4udjEuUHJvamVjdCJeChNMaXN0UHJvamVjdHNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEg4KBmZpbHRlchgDIAEoCRIQCghvcmRlcl9ieRgEIAEoCSJpChRMaXN0UHJvamVjdHNSZXNwb25zZRImCghwcm9qZWN0cxgBIAMoCzIULm1lcmlkaWFuLnYxLlByb2plY3QSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhAKCHJldmlzaW9uGAMgASgDIm4KFFVwZGF0ZVByb2plY3RSZXF1ZXN0EiUKB3Byb2plY3QYASABKAsyFC5tZXJpZGlhbi52MS5Qcm9qZWN0Ei8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayI+ChVVcGRhdGVQcm9qZWN0UmVzcG9uc2USJQoHcHJvamVjdBgBIAEoCzIULm1lcmlkaWFuLnYxLlByb2plY3QiMgoURGVsZXRlUHJvamVjdFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIhcKFURlbGV0ZVByb2plY3RSZXNwb25zZSKCAQoWQ3JlYXRlSm9pblRva2VuUmVxdWVzdBIqCgpqb2luX3Rva2VuGAEgASgLMhYubWVyaWRpYW4udjEuSm9pblRva2VuEhUKDWpvaW5fdG9rZW5faWQYAiABKAkSEgoKcmVxdWVzdF9pZBgDIAEoCRIRCglhZGRyZXNzZXMYBCADKAkiVAoXQ3JlYXRlSm9pblRva2VuUmVzcG9uc2USKgoKam9pbl90b2tlbhgBIAEoCzIWLm1lcmlkaWFuLnYxLkpvaW5Ub2tlbhINCgV0b2tlbhgCIAEoCSIjChNHZXRKb2luVG9rZW5SZXF1ZXN0EgwKBG5hbWUYASABKAkiQgoUR2V0Sm9pblRva2VuUmVzcG9uc2USKgoKam9pbl90b2tlbhgBIAEoCzIWLm1lcmlkaWFuLnYxLkpvaW5Ub2tlbiJgChVMaXN0Sm9pblRva2Vuc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSDgoGZmlsdGVyGAMgASgJEhAKCG9yZGVyX2J5GAQgASgJInAKFkxpc3RKb2luVG9rZW5zUmVzcG9uc2USKwoLam9pbl90b2tlbnMYASADKAsyFi5tZXJpZGlhbi52MS5Kb2luVG9rZW4SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhAKCHJldmlzaW9uGAMgASgDIjQKFlJldm9rZUpvaW5Ub2tlblJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIkUKF1Jldm9rZUpvaW5Ub2tlblJlc3BvbnNlEioKCmpvaW5fdG9rZW4YASABKAsyFi5tZXJpZGlhbi52MS5Kb2luVG9rZW4iNAoWRGVsZXRlSm9pblRva2VuUmVxdWVzdBIMCgRuYW1lGAEgASgJEgwKBGV0YWcYAiABKAkiGQoXRGVsZXRlSm9pblRva2VuUmVzcG9uc2Ui2QEKFENlcnRpZmljYXRlQXV0aG9yaXR5Ei0KB2N1cnJlbnQYASABKAsyHC5tZXJpZGlhbi52MS5DZXJ0aWZpY2F0ZVJvb3QSLgoIcHJldmlvdXMYAiABKAsyHC5tZXJpZGlhbi52MS5DZXJ0aWZpY2F0ZVJvb3QSLwoLcm90YXRlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXBlbmRpbmdfaG9zdHMYBCADKAkSGgoScGVuZGluZ19ob3N0X2NvdW50GAUgASgFInAKD0NlcnRpZmljYXRlUm9vdBIXCg9jZXJ0aWZpY2F0ZV9wZW0YASABKAkSEwoLZmluZ2VycHJpbnQYAiABKAkSLwoLZXhwaXJlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIiAKHkdldENlcnRpZmljYXRlQXV0aG9yaXR5UmVxdWVzdCJjCh9HZXRDZXJ0aWZpY2F0ZUF1dGhvcml0eVJlc3BvbnNlEkAKFWNlcnRpZmljYXRlX2F1dGhvcml0eRgBIAEoCzIhLm1lcmlkaWFuLnYxLkNlcnRpZmljYXRlQXV0aG9yaXR5IiMKIVJvdGF0ZUNlcnRpZmljYXRlQXV0aG9yaXR5UmVxdWVzdCJmCiJSb3RhdGVDZXJ0aWZpY2F0ZUF1dGhvcml0eVJlc3BvbnNlEkAKFWNlcnRpZmljYXRlX2F1dGhvcml0eRgBIAEoCzIhLm1lcmlkaWFuLnYxLkNlcnRpZmljYXRlQXV0aG9yaXR5IjoKKUZpbmlzaENlcnRpZmljYXRlQXV0aG9yaXR5Um90YXRpb25SZXF1ZXN0Eg0KBWZvcmNlGAEgASgIIm4KKkZpbmlzaENlcnRpZmljYXRlQXV0aG9yaXR5Um90YXRpb25SZXNwb25zZRJAChVjZXJ0aWZpY2F0ZV9hdXRob3JpdHkYASABKAsyIS5tZXJpZGlhbi52MS5DZXJ0aWZpY2F0ZUF1dGhvcml0eTKSCgoNQWNjZXNzU2VydmljZRJWCg1DcmVhdGVQcm9qZWN0EiEubWVyaWRpYW4udjEuQ3JlYXRlUHJvamVjdFJlcXVlc3QaIi5tZXJpZGlhbi52MS5DcmVhdGVQcm9qZWN0UmVzcG9uc2USTQoKR2V0UHJvamVjdBIeLm1lcmlkaWFuLnYxLkdldFByb2plY3RSZXF1ZXN0Gh8ubWVyaWRpYW4udjEuR2V0UHJvamVjdFJlc3BvbnNlElMKDExpc3RQcm9qZWN0cxIgLm1lcmlkaWFuLnYxLkxpc3RQcm9qZWN0c1JlcXVlc3QaIS5tZXJpZGlhbi52MS5MaXN0UHJvamVjdHNSZXNwb25zZRJWCg1VcGRhdGVQcm9qZWN0EiEubWVyaWRpYW4udjEuVXBkYXRlUHJvamVjdFJlcXVlc3QaIi5tZXJpZGlhbi52MS5VcGRhdGVQcm9qZWN0UmVzcG9uc2USVgoNRGVsZXRlUHJvamVjdBIhLm1lcmlkaWFuLnYxLkRlbGV0ZVByb2plY3RSZXF1ZXN0GiIubWVyaWRpYW4udjEuRGVsZXRlUHJvamVjdFJlc3BvbnNlElwKD0NyZWF0ZUpvaW5Ub2tlbhIjLm1lcmlkaWFuLnYxLkNyZWF0ZUpvaW5Ub2tlblJlcXVlc3QaJC5tZXJpZGlhbi52MS5DcmVhdGVKb2luVG9rZW5SZXNwb25zZRJTCgxHZXRKb2luVG9rZW4SIC5tZXJpZGlhbi52MS5HZXRKb2luVG9rZW5SZXF1ZXN0GiEubWVyaWRpYW4udjEuR2V0Sm9pblRva2VuUmVzcG9uc2USWQoOTGlzdEpvaW5Ub2tlbnMSIi5tZXJpZGlhbi52MS5MaXN0Sm9pblRva2Vuc1JlcXVlc3QaIy5tZXJpZGlhbi52MS5MaXN0Sm9pblRva2Vuc1Jlc3BvbnNlElwKD1Jldm9rZUpvaW5Ub2tlbhIjLm1lcmlkaWFuLnYxLlJldm9rZUpvaW5Ub2tlblJlcXVlc3QaJC5tZXJpZGlhbi52MS5SZXZva2VKb2luVG9rZW5SZXNwb25zZRJcCg9EZWxldGVKb2luVG9rZW4SIy5tZXJpZGlhbi52MS5EZWxldGVKb2luVG9rZW5SZXF1ZXN0GiQubWVyaWRpYW4udjEuRGVsZXRlSm9pblRva2VuUmVzcG9uc2USdAoXR2V0Q2VydGlmaWNhdGVBdXRob3JpdHkSKy5tZXJpZGlhbi52MS5HZXRDZXJ0aWZpY2F0ZUF1dGhvcml0eVJlcXVlc3QaLC5tZXJpZGlhbi52MS5HZXRDZXJ0aWZpY2F0ZUF1dGhvcml0eVJlc3BvbnNlEn0KGlJvdGF0ZUNlcnRpZmljYXRlQXV0aG9yaXR5Ei4ubWVyaWRpYW4udjEuUm90YXRlQ2VydGlmaWNhdGVBdXRob3JpdHlSZXF1ZXN0Gi8ubWVyaWRpYW4udjEuUm90YXRlQ2VydGlmaWNhdGVBdXRob3JpdHlSZXNwb25zZRKVAQoiRmluaXNoQ2VydGlmaWNhdGVBdXRob3JpdHlSb3RhdGlvbhI2Lm1lcmlkaWFuLnYxLkZpbmlzaENlcnRpZmljYXRlQXV0aG9yaXR5Um90YXRpb25SZXF1ZXN0GjcubWVyaWRpYW4udjEuRmluaXNoQ2VydGlmaWNhdGVBdXRob3JpdHlSb3RhdGlvblJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_meridian_v1_join_token, file_meridian_v1_project]);
+  fileDesc("CiBtZXJpZGlhbi92MS9hY2Nlc3Nfc2VydmljZS5wcm90bxILbWVyaWRpYW4udjEiZQoUQ3JlYXRlUHJvamVjdFJlcXVlc3QSJQoHcHJvamVjdBgBIAEoCzIULm1lcmlkaWFuLnYxLlByb2plY3QSEgoKcHJvamVjdF9pZBgCIAEoCRISCgpyZXF1ZXN0X2lkGAMgASgJIj4KFUNyZWF0ZVByb2plY3RSZXNwb25zZRIlCgdwcm9qZWN0GAEgASgLMhQubWVyaWRpYW4udjEuUHJvamVjdCIhChFHZXRQcm9qZWN0UmVxdWVzdBIMCgRuYW1lGAEgASgJIjsKEkdldFByb2plY3RSZXNwb25zZRIlCgdwcm9qZWN0GAEgASgLMhQubWVyaWRpYW4udjEuUHJvamVjdCJeChNMaXN0UHJvamVjdHNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEg4KBmZpbHRlchgDIAEoCRIQCghvcmRlcl9ieRgEIAEoCSJpChRMaXN0UHJvamVjdHNSZXNwb25zZRImCghwcm9qZWN0cxgBIAMoCzIULm1lcmlkaWFuLnYxLlByb2plY3QSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhAKCHJldmlzaW9uGAMgASgDIm4KFFVwZGF0ZVByb2plY3RSZXF1ZXN0EiUKB3Byb2plY3QYASABKAsyFC5tZXJpZGlhbi52MS5Qcm9qZWN0Ei8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayI+ChVVcGRhdGVQcm9qZWN0UmVzcG9uc2USJQoHcHJvamVjdBgBIAEoCzIULm1lcmlkaWFuLnYxLlByb2plY3QiMgoURGVsZXRlUHJvamVjdFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIhcKFURlbGV0ZVByb2plY3RSZXNwb25zZSKCAQoWQ3JlYXRlSm9pblRva2VuUmVxdWVzdBIqCgpqb2luX3Rva2VuGAEgASgLMhYubWVyaWRpYW4udjEuSm9pblRva2VuEhUKDWpvaW5fdG9rZW5faWQYAiABKAkSEgoKcmVxdWVzdF9pZBgDIAEoCRIRCglhZGRyZXNzZXMYBCADKAkiVAoXQ3JlYXRlSm9pblRva2VuUmVzcG9uc2USKgoKam9pbl90b2tlbhgBIAEoCzIWLm1lcmlkaWFuLnYxLkpvaW5Ub2tlbhINCgV0b2tlbhgCIAEoCSIjChNHZXRKb2luVG9rZW5SZXF1ZXN0EgwKBG5hbWUYASABKAkiQgoUR2V0Sm9pblRva2VuUmVzcG9uc2USKgoKam9pbl90b2tlbhgBIAEoCzIWLm1lcmlkaWFuLnYxLkpvaW5Ub2tlbiJgChVMaXN0Sm9pblRva2Vuc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSDgoGZmlsdGVyGAMgASgJEhAKCG9yZGVyX2J5GAQgASgJInAKFkxpc3RKb2luVG9rZW5zUmVzcG9uc2USKwoLam9pbl90b2tlbnMYASADKAsyFi5tZXJpZGlhbi52MS5Kb2luVG9rZW4SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhAKCHJldmlzaW9uGAMgASgDIjQKFlJldm9rZUpvaW5Ub2tlblJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIkUKF1Jldm9rZUpvaW5Ub2tlblJlc3BvbnNlEioKCmpvaW5fdG9rZW4YASABKAsyFi5tZXJpZGlhbi52MS5Kb2luVG9rZW4iNAoWRGVsZXRlSm9pblRva2VuUmVxdWVzdBIMCgRuYW1lGAEgASgJEgwKBGV0YWcYAiABKAkiGQoXRGVsZXRlSm9pblRva2VuUmVzcG9uc2Ui2QEKFENlcnRpZmljYXRlQXV0aG9yaXR5Ei0KB2N1cnJlbnQYASABKAsyHC5tZXJpZGlhbi52MS5DZXJ0aWZpY2F0ZVJvb3QSLgoIcHJldmlvdXMYAiABKAsyHC5tZXJpZGlhbi52MS5DZXJ0aWZpY2F0ZVJvb3QSLwoLcm90YXRlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXBlbmRpbmdfaG9zdHMYBCADKAkSGgoScGVuZGluZ19ob3N0X2NvdW50GAUgASgFInAKD0NlcnRpZmljYXRlUm9vdBIXCg9jZXJ0aWZpY2F0ZV9wZW0YASABKAkSEwoLZmluZ2VycHJpbnQYAiABKAkSLwoLZXhwaXJlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIiAKHkdldENlcnRpZmljYXRlQXV0aG9yaXR5UmVxdWVzdCJjCh9HZXRDZXJ0aWZpY2F0ZUF1dGhvcml0eVJlc3BvbnNlEkAKFWNlcnRpZmljYXRlX2F1dGhvcml0eRgBIAEoCzIhLm1lcmlkaWFuLnYxLkNlcnRpZmljYXRlQXV0aG9yaXR5IiMKIVJvdGF0ZUNlcnRpZmljYXRlQXV0aG9yaXR5UmVxdWVzdCJmCiJSb3RhdGVDZXJ0aWZpY2F0ZUF1dGhvcml0eVJlc3BvbnNlEkAKFWNlcnRpZmljYXRlX2F1dGhvcml0eRgBIAEoCzIhLm1lcmlkaWFuLnYxLkNlcnRpZmljYXRlQXV0aG9yaXR5IjoKKUZpbmlzaENlcnRpZmljYXRlQXV0aG9yaXR5Um90YXRpb25SZXF1ZXN0Eg0KBWZvcmNlGAEgASgIIm4KKkZpbmlzaENlcnRpZmljYXRlQXV0aG9yaXR5Um90YXRpb25SZXNwb25zZRJAChVjZXJ0aWZpY2F0ZV9hdXRob3JpdHkYASABKAsyIS5tZXJpZGlhbi52MS5DZXJ0aWZpY2F0ZUF1dGhvcml0eSKDAQobQ3JlYXRlU2VydmljZUFjY291bnRSZXF1ZXN0EjQKD3NlcnZpY2VfYWNjb3VudBgBIAEoCzIbLm1lcmlkaWFuLnYxLlNlcnZpY2VBY2NvdW50EhoKEnNlcnZpY2VfYWNjb3VudF9pZBgCIAEoCRISCgpyZXF1ZXN0X2lkGAMgASgJIlQKHENyZWF0ZVNlcnZpY2VBY2NvdW50UmVzcG9uc2USNAoPc2VydmljZV9hY2NvdW50GAEgASgLMhsubWVyaWRpYW4udjEuU2VydmljZUFjY291bnQiKAoYR2V0U2VydmljZUFjY291bnRSZXF1ZXN0EgwKBG5hbWUYASABKAkiUQoZR2V0U2VydmljZUFjY291bnRSZXNwb25zZRI0Cg9zZXJ2aWNlX2FjY291bnQYASABKAsyGy5tZXJpZGlhbi52MS5TZXJ2aWNlQWNjb3VudCJlChpMaXN0U2VydmljZUFjY291bnRzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRIOCgZmaWx0ZXIYAyABKAkSEAoIb3JkZXJfYnkYBCABKAkifwobTGlzdFNlcnZpY2VBY2NvdW50c1Jlc3BvbnNlEjUKEHNlcnZpY2VfYWNjb3VudHMYASADKAsyGy5tZXJpZGlhbi52MS5TZXJ2aWNlQWNjb3VudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSEAoIcmV2aXNpb24YAyABKAMihAEKG1VwZGF0ZVNlcnZpY2VBY2NvdW50UmVxdWVzdBI0Cg9zZXJ2aWNlX2FjY291bnQYASABKAsyGy5tZXJpZGlhbi52MS5TZXJ2aWNlQWNjb3VudBIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2siVAocVXBkYXRlU2VydmljZUFjY291bnRSZXNwb25zZRI0Cg9zZXJ2aWNlX2FjY291bnQYASABKAsyGy5tZXJpZGlhbi52MS5TZXJ2aWNlQWNjb3VudCI5ChtEZWxldGVTZXJ2aWNlQWNjb3VudFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIh4KHERlbGV0ZVNlcnZpY2VBY2NvdW50UmVzcG9uc2UifQoSQ3JlYXRlVG9rZW5SZXF1ZXN0EiEKBXRva2VuGAEgASgLMhIubWVyaWRpYW4udjEuVG9rZW4SEgoKcmVxdWVzdF9pZBgCIAEoCRIwCg1vdGhlcnNfZW5kX2luGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIkgKE0NyZWF0ZVRva2VuUmVzcG9uc2USIQoFdG9rZW4YASABKAsyEi5tZXJpZGlhbi52MS5Ub2tlbhIOCgZzZWNyZXQYAiABKAkiXAoRTGlzdFRva2Vuc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSDgoGZmlsdGVyGAMgASgJEhAKCG9yZGVyX2J5GAQgASgJImMKEkxpc3RUb2tlbnNSZXNwb25zZRIiCgZ0b2tlbnMYASADKAsyEi5tZXJpZGlhbi52MS5Ub2tlbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSEAoIcmV2aXNpb24YAyABKAMiMAoSUmV2b2tlVG9rZW5SZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCSIVChNSZXZva2VUb2tlblJlc3BvbnNlIg8KDVdob0FtSVJlcXVlc3QiqQEKDldob0FtSVJlc3BvbnNlEhEKCXByaW5jaXBhbBgBIAEoCRIWCg5hdXRoZW50aWNhdGlvbhgCIAEoCRIPCgdhZGRyZXNzGAMgASgJEioKCGJpbmRpbmdzGAQgAygLMhgubWVyaWRpYW4udjEuUm9sZUJpbmRpbmcSLwoLZXhwaXJlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wMt0QCg1BY2Nlc3NTZXJ2aWNlElYKDUNyZWF0ZVByb2plY3QSIS5tZXJpZGlhbi52MS5DcmVhdGVQcm9qZWN0UmVxdWVzdBoiLm1lcmlkaWFuLnYxLkNyZWF0ZVByb2plY3RSZXNwb25zZRJNCgpHZXRQcm9qZWN0Eh4ubWVyaWRpYW4udjEuR2V0UHJvamVjdFJlcXVlc3QaHy5tZXJpZGlhbi52MS5HZXRQcm9qZWN0UmVzcG9uc2USUwoMTGlzdFByb2plY3RzEiAubWVyaWRpYW4udjEuTGlzdFByb2plY3RzUmVxdWVzdBohLm1lcmlkaWFuLnYxLkxpc3RQcm9qZWN0c1Jlc3BvbnNlElYKDVVwZGF0ZVByb2plY3QSIS5tZXJpZGlhbi52MS5VcGRhdGVQcm9qZWN0UmVxdWVzdBoiLm1lcmlkaWFuLnYxLlVwZGF0ZVByb2plY3RSZXNwb25zZRJWCg1EZWxldGVQcm9qZWN0EiEubWVyaWRpYW4udjEuRGVsZXRlUHJvamVjdFJlcXVlc3QaIi5tZXJpZGlhbi52MS5EZWxldGVQcm9qZWN0UmVzcG9uc2USXAoPQ3JlYXRlSm9pblRva2VuEiMubWVyaWRpYW4udjEuQ3JlYXRlSm9pblRva2VuUmVxdWVzdBokLm1lcmlkaWFuLnYxLkNyZWF0ZUpvaW5Ub2tlblJlc3BvbnNlElMKDEdldEpvaW5Ub2tlbhIgLm1lcmlkaWFuLnYxLkdldEpvaW5Ub2tlblJlcXVlc3QaIS5tZXJpZGlhbi52MS5HZXRKb2luVG9rZW5SZXNwb25zZRJZCg5MaXN0Sm9pblRva2VucxIiLm1lcmlkaWFuLnYxLkxpc3RKb2luVG9rZW5zUmVxdWVzdBojLm1lcmlkaWFuLnYxLkxpc3RKb2luVG9rZW5zUmVzcG9uc2USXAoPUmV2b2tlSm9pblRva2VuEiMubWVyaWRpYW4udjEuUmV2b2tlSm9pblRva2VuUmVxdWVzdBokLm1lcmlkaWFuLnYxLlJldm9rZUpvaW5Ub2tlblJlc3BvbnNlElwKD0RlbGV0ZUpvaW5Ub2tlbhIjLm1lcmlkaWFuLnYxLkRlbGV0ZUpvaW5Ub2tlblJlcXVlc3QaJC5tZXJpZGlhbi52MS5EZWxldGVKb2luVG9rZW5SZXNwb25zZRJ0ChdHZXRDZXJ0aWZpY2F0ZUF1dGhvcml0eRIrLm1lcmlkaWFuLnYxLkdldENlcnRpZmljYXRlQXV0aG9yaXR5UmVxdWVzdBosLm1lcmlkaWFuLnYxLkdldENlcnRpZmljYXRlQXV0aG9yaXR5UmVzcG9uc2USfQoaUm90YXRlQ2VydGlmaWNhdGVBdXRob3JpdHkSLi5tZXJpZGlhbi52MS5Sb3RhdGVDZXJ0aWZpY2F0ZUF1dGhvcml0eVJlcXVlc3QaLy5tZXJpZGlhbi52MS5Sb3RhdGVDZXJ0aWZpY2F0ZUF1dGhvcml0eVJlc3BvbnNlEpUBCiJGaW5pc2hDZXJ0aWZpY2F0ZUF1dGhvcml0eVJvdGF0aW9uEjYubWVyaWRpYW4udjEuRmluaXNoQ2VydGlmaWNhdGVBdXRob3JpdHlSb3RhdGlvblJlcXVlc3QaNy5tZXJpZGlhbi52MS5GaW5pc2hDZXJ0aWZpY2F0ZUF1dGhvcml0eVJvdGF0aW9uUmVzcG9uc2USawoUQ3JlYXRlU2VydmljZUFjY291bnQSKC5tZXJpZGlhbi52MS5DcmVhdGVTZXJ2aWNlQWNjb3VudFJlcXVlc3QaKS5tZXJpZGlhbi52MS5DcmVhdGVTZXJ2aWNlQWNjb3VudFJlc3BvbnNlEmIKEUdldFNlcnZpY2VBY2NvdW50EiUubWVyaWRpYW4udjEuR2V0U2VydmljZUFjY291bnRSZXF1ZXN0GiYubWVyaWRpYW4udjEuR2V0U2VydmljZUFjY291bnRSZXNwb25zZRJoChNMaXN0U2VydmljZUFjY291bnRzEicubWVyaWRpYW4udjEuTGlzdFNlcnZpY2VBY2NvdW50c1JlcXVlc3QaKC5tZXJpZGlhbi52MS5MaXN0U2VydmljZUFjY291bnRzUmVzcG9uc2USawoUVXBkYXRlU2VydmljZUFjY291bnQSKC5tZXJpZGlhbi52MS5VcGRhdGVTZXJ2aWNlQWNjb3VudFJlcXVlc3QaKS5tZXJpZGlhbi52MS5VcGRhdGVTZXJ2aWNlQWNjb3VudFJlc3BvbnNlEmsKFERlbGV0ZVNlcnZpY2VBY2NvdW50EigubWVyaWRpYW4udjEuRGVsZXRlU2VydmljZUFjY291bnRSZXF1ZXN0GikubWVyaWRpYW4udjEuRGVsZXRlU2VydmljZUFjY291bnRSZXNwb25zZRJQCgtDcmVhdGVUb2tlbhIfLm1lcmlkaWFuLnYxLkNyZWF0ZVRva2VuUmVxdWVzdBogLm1lcmlkaWFuLnYxLkNyZWF0ZVRva2VuUmVzcG9uc2USTQoKTGlzdFRva2VucxIeLm1lcmlkaWFuLnYxLkxpc3RUb2tlbnNSZXF1ZXN0Gh8ubWVyaWRpYW4udjEuTGlzdFRva2Vuc1Jlc3BvbnNlElAKC1Jldm9rZVRva2VuEh8ubWVyaWRpYW4udjEuUmV2b2tlVG9rZW5SZXF1ZXN0GiAubWVyaWRpYW4udjEuUmV2b2tlVG9rZW5SZXNwb25zZRJBCgZXaG9BbUkSGi5tZXJpZGlhbi52MS5XaG9BbUlSZXF1ZXN0GhsubWVyaWRpYW4udjEuV2hvQW1JUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_meridian_v1_join_token, file_meridian_v1_project, file_meridian_v1_service_account]);
 
 /**
  * Asks for a new Project.
@@ -772,7 +774,526 @@ export const FinishCertificateAuthorityRotationResponseSchema: GenMessage<Finish
   messageDesc(file_meridian_v1_access_service, 27);
 
 /**
- * Keeps who may have what of the pool: its projects, and what lets Macs in.
+ * Asks for a new service account.
+ *
+ * @generated from message meridian.v1.CreateServiceAccountRequest
+ */
+export type CreateServiceAccountRequest = Message<"meridian.v1.CreateServiceAccountRequest"> & {
+  /**
+   * The resource's `spec`; everything else is ignored.
+   *
+   * @generated from field: meridian.v1.ServiceAccount service_account = 1;
+   */
+  serviceAccount?: ServiceAccount | undefined;
+
+  /**
+   * An id of the caller's own choice, the last part of the name: lower-case letters, digits and "-", at most 63,
+   * beginning with a letter. Absent: the server makes one.
+   *
+   * @generated from field: string service_account_id = 2;
+   */
+  serviceAccountId: string;
+
+  /**
+   * At most 128 characters of the caller's own choice. The same id with the same content returns the resource that it
+   * already made; with other content it is refused. Remembered for at least an hour.
+   *
+   * @generated from field: string request_id = 3;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message meridian.v1.CreateServiceAccountRequest.
+ * Use `create(CreateServiceAccountRequestSchema)` to create a new message.
+ */
+export const CreateServiceAccountRequestSchema: GenMessage<CreateServiceAccountRequest> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 28);
+
+/**
+ * The answer.
+ *
+ * @generated from message meridian.v1.CreateServiceAccountResponse
+ */
+export type CreateServiceAccountResponse = Message<"meridian.v1.CreateServiceAccountResponse"> & {
+  /**
+   * The new resource.
+   *
+   * @generated from field: meridian.v1.ServiceAccount service_account = 1;
+   */
+  serviceAccount?: ServiceAccount | undefined;
+};
+
+/**
+ * Describes the message meridian.v1.CreateServiceAccountResponse.
+ * Use `create(CreateServiceAccountResponseSchema)` to create a new message.
+ */
+export const CreateServiceAccountResponseSchema: GenMessage<CreateServiceAccountResponse> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 29);
+
+/**
+ * Asks for one service account.
+ *
+ * @generated from message meridian.v1.GetServiceAccountRequest
+ */
+export type GetServiceAccountRequest = Message<"meridian.v1.GetServiceAccountRequest"> & {
+  /**
+   * The name, `serviceAccounts/{service_account}`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message meridian.v1.GetServiceAccountRequest.
+ * Use `create(GetServiceAccountRequestSchema)` to create a new message.
+ */
+export const GetServiceAccountRequestSchema: GenMessage<GetServiceAccountRequest> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 30);
+
+/**
+ * The answer.
+ *
+ * @generated from message meridian.v1.GetServiceAccountResponse
+ */
+export type GetServiceAccountResponse = Message<"meridian.v1.GetServiceAccountResponse"> & {
+  /**
+   * The resource.
+   *
+   * @generated from field: meridian.v1.ServiceAccount service_account = 1;
+   */
+  serviceAccount?: ServiceAccount | undefined;
+};
+
+/**
+ * Describes the message meridian.v1.GetServiceAccountResponse.
+ * Use `create(GetServiceAccountResponseSchema)` to create a new message.
+ */
+export const GetServiceAccountResponseSchema: GenMessage<GetServiceAccountResponse> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 31);
+
+/**
+ * Asks for one page of service accounts.
+ *
+ * @generated from message meridian.v1.ListServiceAccountsRequest
+ */
+export type ListServiceAccountsRequest = Message<"meridian.v1.ListServiceAccountsRequest"> & {
+  /**
+   * How many to return. Default 100, at most 1000.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * Where the page starts: `next_page_token` of the answer before. All other fields must then be as before.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+
+  /**
+   * An AIP-160 filter over the resource's fields, such as `spec.disabled = true`.
+   *
+   * @generated from field: string filter = 3;
+   */
+  filter: string;
+
+  /**
+   * Fields to sort by, separated by commas, each with "desc" behind it if wanted. Default "name".
+   *
+   * @generated from field: string order_by = 4;
+   */
+  orderBy: string;
+};
+
+/**
+ * Describes the message meridian.v1.ListServiceAccountsRequest.
+ * Use `create(ListServiceAccountsRequestSchema)` to create a new message.
+ */
+export const ListServiceAccountsRequestSchema: GenMessage<ListServiceAccountsRequest> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 32);
+
+/**
+ * One page of service accounts.
+ *
+ * @generated from message meridian.v1.ListServiceAccountsResponse
+ */
+export type ListServiceAccountsResponse = Message<"meridian.v1.ListServiceAccountsResponse"> & {
+  /**
+   * The service accounts.
+   *
+   * @generated from field: repeated meridian.v1.ServiceAccount service_accounts = 1;
+   */
+  serviceAccounts: ServiceAccount[];
+
+  /**
+   * Where the next page starts; empty at the end.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+
+  /**
+   * The revision that the page was read at.
+   *
+   * @generated from field: int64 revision = 3;
+   */
+  revision: bigint;
+};
+
+/**
+ * Describes the message meridian.v1.ListServiceAccountsResponse.
+ * Use `create(ListServiceAccountsResponseSchema)` to create a new message.
+ */
+export const ListServiceAccountsResponseSchema: GenMessage<ListServiceAccountsResponse> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 33);
+
+/**
+ * Asks to change a service account.
+ *
+ * @generated from message meridian.v1.UpdateServiceAccountRequest
+ */
+export type UpdateServiceAccountRequest = Message<"meridian.v1.UpdateServiceAccountRequest"> & {
+  /**
+   * The resource: its name, the fields of `spec` to change and, if nothing may have been overlooked, the etag.
+   *
+   * @generated from field: meridian.v1.ServiceAccount service_account = 1;
+   */
+  serviceAccount?: ServiceAccount | undefined;
+
+  /**
+   * Which fields to change, such as `spec.bindings`. Absent: every field of `spec` that is present. "*": all of `spec`.
+   *
+   * @generated from field: google.protobuf.FieldMask update_mask = 2;
+   */
+  updateMask?: FieldMask | undefined;
+};
+
+/**
+ * Describes the message meridian.v1.UpdateServiceAccountRequest.
+ * Use `create(UpdateServiceAccountRequestSchema)` to create a new message.
+ */
+export const UpdateServiceAccountRequestSchema: GenMessage<UpdateServiceAccountRequest> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 34);
+
+/**
+ * The answer.
+ *
+ * @generated from message meridian.v1.UpdateServiceAccountResponse
+ */
+export type UpdateServiceAccountResponse = Message<"meridian.v1.UpdateServiceAccountResponse"> & {
+  /**
+   * The resource after the change.
+   *
+   * @generated from field: meridian.v1.ServiceAccount service_account = 1;
+   */
+  serviceAccount?: ServiceAccount | undefined;
+};
+
+/**
+ * Describes the message meridian.v1.UpdateServiceAccountResponse.
+ * Use `create(UpdateServiceAccountResponseSchema)` to create a new message.
+ */
+export const UpdateServiceAccountResponseSchema: GenMessage<UpdateServiceAccountResponse> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 35);
+
+/**
+ * Asks to delete a service account.
+ *
+ * @generated from message meridian.v1.DeleteServiceAccountRequest
+ */
+export type DeleteServiceAccountRequest = Message<"meridian.v1.DeleteServiceAccountRequest"> & {
+  /**
+   * The name, `serviceAccounts/{service_account}`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * If present, the resource must still have this etag.
+   *
+   * @generated from field: string etag = 2;
+   */
+  etag: string;
+};
+
+/**
+ * Describes the message meridian.v1.DeleteServiceAccountRequest.
+ * Use `create(DeleteServiceAccountRequestSchema)` to create a new message.
+ */
+export const DeleteServiceAccountRequestSchema: GenMessage<DeleteServiceAccountRequest> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 36);
+
+/**
+ * The answer.
+ *
+ * @generated from message meridian.v1.DeleteServiceAccountResponse
+ */
+export type DeleteServiceAccountResponse = Message<"meridian.v1.DeleteServiceAccountResponse"> & {
+};
+
+/**
+ * Describes the message meridian.v1.DeleteServiceAccountResponse.
+ * Use `create(DeleteServiceAccountResponseSchema)` to create a new message.
+ */
+export const DeleteServiceAccountResponseSchema: GenMessage<DeleteServiceAccountResponse> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 37);
+
+/**
+ * Asks for a new token.
+ *
+ * @generated from message meridian.v1.CreateTokenRequest
+ */
+export type CreateTokenRequest = Message<"meridian.v1.CreateTokenRequest"> & {
+  /**
+   * The resource's `spec`; everything else is ignored.
+   *
+   * @generated from field: meridian.v1.Token token = 1;
+   */
+  token?: Token | undefined;
+
+  /**
+   * At most 128 characters of the caller's own choice. The same id with the same content returns the resource that it
+   * already made, without the secret, which is shown once. With other content it is refused. Remembered for at least an hour.
+   *
+   * @generated from field: string request_id = 2;
+   */
+  requestId: string;
+
+  /**
+   * To rotate: when the account's other tokens end, from now on, unless they end sooner anyway; at most 366 days, and 0 ends
+   * them at once. Absent: they stay as they are.
+   *
+   * @generated from field: google.protobuf.Duration others_end_in = 3;
+   */
+  othersEndIn?: Duration | undefined;
+};
+
+/**
+ * Describes the message meridian.v1.CreateTokenRequest.
+ * Use `create(CreateTokenRequestSchema)` to create a new message.
+ */
+export const CreateTokenRequestSchema: GenMessage<CreateTokenRequest> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 38);
+
+/**
+ * The answer.
+ *
+ * @generated from message meridian.v1.CreateTokenResponse
+ */
+export type CreateTokenResponse = Message<"meridian.v1.CreateTokenResponse"> & {
+  /**
+   * The new resource.
+   *
+   * @generated from field: meridian.v1.Token token = 1;
+   */
+  token?: Token | undefined;
+
+  /**
+   * The token itself, to be sent as `authorization: Bearer SECRET` with each call. Shown this once; empty when the request
+   * was made before.
+   *
+   * @generated from field: string secret = 2;
+   */
+  secret: string;
+};
+
+/**
+ * Describes the message meridian.v1.CreateTokenResponse.
+ * Use `create(CreateTokenResponseSchema)` to create a new message.
+ */
+export const CreateTokenResponseSchema: GenMessage<CreateTokenResponse> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 39);
+
+/**
+ * Asks for one page of tokens.
+ *
+ * @generated from message meridian.v1.ListTokensRequest
+ */
+export type ListTokensRequest = Message<"meridian.v1.ListTokensRequest"> & {
+  /**
+   * How many to return. Default 100, at most 1000.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * Where the page starts: `next_page_token` of the answer before. All other fields must then be as before.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+
+  /**
+   * An AIP-160 filter over the resource's fields, such as `spec.service_account = "serviceAccounts/ci"`.
+   *
+   * @generated from field: string filter = 3;
+   */
+  filter: string;
+
+  /**
+   * Fields to sort by, separated by commas, each with "desc" behind it if wanted. Default "name".
+   *
+   * @generated from field: string order_by = 4;
+   */
+  orderBy: string;
+};
+
+/**
+ * Describes the message meridian.v1.ListTokensRequest.
+ * Use `create(ListTokensRequestSchema)` to create a new message.
+ */
+export const ListTokensRequestSchema: GenMessage<ListTokensRequest> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 40);
+
+/**
+ * One page of tokens.
+ *
+ * @generated from message meridian.v1.ListTokensResponse
+ */
+export type ListTokensResponse = Message<"meridian.v1.ListTokensResponse"> & {
+  /**
+   * The tokens.
+   *
+   * @generated from field: repeated meridian.v1.Token tokens = 1;
+   */
+  tokens: Token[];
+
+  /**
+   * Where the next page starts; empty at the end.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+
+  /**
+   * The revision that the page was read at.
+   *
+   * @generated from field: int64 revision = 3;
+   */
+  revision: bigint;
+};
+
+/**
+ * Describes the message meridian.v1.ListTokensResponse.
+ * Use `create(ListTokensResponseSchema)` to create a new message.
+ */
+export const ListTokensResponseSchema: GenMessage<ListTokensResponse> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 41);
+
+/**
+ * Asks to revoke a token.
+ *
+ * @generated from message meridian.v1.RevokeTokenRequest
+ */
+export type RevokeTokenRequest = Message<"meridian.v1.RevokeTokenRequest"> & {
+  /**
+   * The name, `tokens/{token}`: no secret, it stands in the token itself.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * If present, the resource must still have this etag.
+   *
+   * @generated from field: string etag = 2;
+   */
+  etag: string;
+};
+
+/**
+ * Describes the message meridian.v1.RevokeTokenRequest.
+ * Use `create(RevokeTokenRequestSchema)` to create a new message.
+ */
+export const RevokeTokenRequestSchema: GenMessage<RevokeTokenRequest> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 42);
+
+/**
+ * The answer.
+ *
+ * @generated from message meridian.v1.RevokeTokenResponse
+ */
+export type RevokeTokenResponse = Message<"meridian.v1.RevokeTokenResponse"> & {
+};
+
+/**
+ * Describes the message meridian.v1.RevokeTokenResponse.
+ * Use `create(RevokeTokenResponseSchema)` to create a new message.
+ */
+export const RevokeTokenResponseSchema: GenMessage<RevokeTokenResponse> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 43);
+
+/**
+ * Asks who the caller is.
+ *
+ * @generated from message meridian.v1.WhoAmIRequest
+ */
+export type WhoAmIRequest = Message<"meridian.v1.WhoAmIRequest"> & {
+};
+
+/**
+ * Describes the message meridian.v1.WhoAmIRequest.
+ * Use `create(WhoAmIRequestSchema)` to create a new message.
+ */
+export const WhoAmIRequestSchema: GenMessage<WhoAmIRequest> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 44);
+
+/**
+ * The answer.
+ *
+ * @generated from message meridian.v1.WhoAmIResponse
+ */
+export type WhoAmIResponse = Message<"meridian.v1.WhoAmIResponse"> & {
+  /**
+   * Who calls, such as `serviceAccounts/ci`. What he makes is his own by this name.
+   *
+   * @generated from field: string principal = 1;
+   */
+  principal: string;
+
+  /**
+   * How that was proven: "none" (the server is insecure), "admin-token", "token" or "oidc".
+   *
+   * @generated from field: string authentication = 2;
+   */
+  authentication: string;
+
+  /**
+   * Where the call comes from.
+   *
+   * @generated from field: string address = 3;
+   */
+  address: string;
+
+  /**
+   * What he may do.
+   *
+   * @generated from field: repeated meridian.v1.RoleBinding bindings = 4;
+   */
+  bindings: RoleBinding[];
+
+  /**
+   * When that ends by itself; absent if it does not.
+   *
+   * @generated from field: google.protobuf.Timestamp expire_time = 5;
+   */
+  expireTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message meridian.v1.WhoAmIResponse.
+ * Use `create(WhoAmIResponseSchema)` to create a new message.
+ */
+export const WhoAmIResponseSchema: GenMessage<WhoAmIResponse> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 45);
+
+/**
+ * Keeps who may have what of the pool: its projects, what lets Macs in, and what lets programs in.
  *
  * @generated from service meridian.v1.AccessService
  */
@@ -913,6 +1434,100 @@ export const AccessService: GenService<{
     methodKind: "unary";
     input: typeof FinishCertificateAuthorityRotationRequestSchema;
     output: typeof FinishCertificateAuthorityRotationResponseSchema;
+  },
+  /**
+   * Creates a service account, which has no token yet. Errors: INVALID_ARGUMENT, ALREADY_EXISTS, RESOURCE_EXHAUSTED (too many).
+   *
+   * @generated from rpc meridian.v1.AccessService.CreateServiceAccount
+   */
+  createServiceAccount: {
+    methodKind: "unary";
+    input: typeof CreateServiceAccountRequestSchema;
+    output: typeof CreateServiceAccountResponseSchema;
+  },
+  /**
+   * Returns one service account. Errors: NOT_FOUND.
+   *
+   * @generated from rpc meridian.v1.AccessService.GetServiceAccount
+   */
+  getServiceAccount: {
+    methodKind: "unary";
+    input: typeof GetServiceAccountRequestSchema;
+    output: typeof GetServiceAccountResponseSchema;
+  },
+  /**
+   * Returns service accounts, page by page. Errors: INVALID_ARGUMENT (filter, order, page token).
+   *
+   * @generated from rpc meridian.v1.AccessService.ListServiceAccounts
+   */
+  listServiceAccounts: {
+    methodKind: "unary";
+    input: typeof ListServiceAccountsRequestSchema;
+    output: typeof ListServiceAccountsResponseSchema;
+  },
+  /**
+   * Changes a service account. Takes effect at once: calls that go on for long (watches, waits, commands) end with ABORTED if
+   * what it may do has changed, and with UNAUTHENTICATED if it was disabled. Errors: NOT_FOUND, INVALID_ARGUMENT, ABORTED (etag).
+   *
+   * @generated from rpc meridian.v1.AccessService.UpdateServiceAccount
+   */
+  updateServiceAccount: {
+    methodKind: "unary";
+    input: typeof UpdateServiceAccountRequestSchema;
+    output: typeof UpdateServiceAccountResponseSchema;
+  },
+  /**
+   * Deletes a service account with its tokens. Its VMs stay, and belong to whoever gets an account of that name. Errors:
+   * NOT_FOUND, ABORTED (etag).
+   *
+   * @generated from rpc meridian.v1.AccessService.DeleteServiceAccount
+   */
+  deleteServiceAccount: {
+    methodKind: "unary";
+    input: typeof DeleteServiceAccountRequestSchema;
+    output: typeof DeleteServiceAccountResponseSchema;
+  },
+  /**
+   * Makes a token of a service account. Errors: INVALID_ARGUMENT, NOT_FOUND (the account), RESOURCE_EXHAUSTED (it has 20 that
+   * are good).
+   *
+   * @generated from rpc meridian.v1.AccessService.CreateToken
+   */
+  createToken: {
+    methodKind: "unary";
+    input: typeof CreateTokenRequestSchema;
+    output: typeof CreateTokenResponseSchema;
+  },
+  /**
+   * Returns tokens of service accounts, page by page, without their secrets; those that have expired for a week. Errors:
+   * INVALID_ARGUMENT (filter, order, page token).
+   *
+   * @generated from rpc meridian.v1.AccessService.ListTokens
+   */
+  listTokens: {
+    methodKind: "unary";
+    input: typeof ListTokensRequestSchema;
+    output: typeof ListTokensResponseSchema;
+  },
+  /**
+   * Refuses a token from now on, ends what goes on with it, and forgets it. Errors: NOT_FOUND, ABORTED (etag).
+   *
+   * @generated from rpc meridian.v1.AccessService.RevokeToken
+   */
+  revokeToken: {
+    methodKind: "unary";
+    input: typeof RevokeTokenRequestSchema;
+    output: typeof RevokeTokenResponseSchema;
+  },
+  /**
+   * Returns who the caller is, as the server found out, and what he may do.
+   *
+   * @generated from rpc meridian.v1.AccessService.WhoAmI
+   */
+  whoAmI: {
+    methodKind: "unary";
+    input: typeof WhoAmIRequestSchema;
+    output: typeof WhoAmIResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_meridian_v1_access_service, 0);
