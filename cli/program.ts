@@ -23,6 +23,8 @@ const clientNouns: Readonly<Record<string, NounLoader>> = {
   project: async () => (await import("./project.ts")).registerProject,
   pool: async () => (await import("./pool.ts")).registerPool,
   event: async () => (await import("./event.ts")).registerEvent,
+  account: async () => (await import("./account.ts")).registerAccount,
+  whoami: async () => (await import("./who-am-i.ts")).registerWhoAmI,
   token: async () => (await import("./token.ts")).registerToken,
   "certificate-authority": async () => (await import("./certificate-authority.ts")).registerCertificateAuthority,
 };

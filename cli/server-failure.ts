@@ -80,9 +80,20 @@ function hintFor(error: ConnectError, reason: string): string | undefined {
 }
 
 function nounOf(text: string): string | undefined {
-  const collection = /\b(hosts|vms|templates|catalogs|projects|joinTokens)\//.exec(text)?.[1];
-  return collection?.slice(0, -1);
+  const collection = /\b([a-zA-Z]+)\//.exec(text)?.[1] ?? "";
+  return nouns.get(collection);
 }
+
+const nouns: ReadonlyMap<string, string> = new Map([
+  ["hosts", "host"],
+  ["vms", "vm"],
+  ["templates", "template"],
+  ["catalogs", "catalog"],
+  ["projects", "project"],
+  ["serviceAccounts", "account"],
+  ["joinTokens", "token"],
+  ["tokens", "token"],
+]);
 
 function nothingCame(error: ConnectError, connection: Connection): Failure {
   const { server, timeoutMs } = connection;

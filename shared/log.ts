@@ -7,11 +7,9 @@ export const logLevels = ["fatal", "error", "warn", "info", "debug", "trace", "s
 export type LogLevel = (typeof logLevels)[number];
 
 /** Fields that hold secrets, wherever they stand. */
-const secretPaths = ["password", "api_key", "apiKey", "token", "authorization", "credentials"].flatMap((field) => [
-  field,
-  `*.${field}`,
-  `*.*.${field}`,
-]);
+const secretPaths = ["password", "api_key", "apiKey", "token", "secret", "authorization", "credentials"].flatMap(
+  (field) => [field, `*.${field}`, `*.*.${field}`],
+);
 
 export interface LogOptions {
   /** The least severe level that is written. Default "info". */

@@ -44,6 +44,10 @@ const sources = {
     const { projects } = await createClient(AccessService, transport).listProjects(request);
     return projects.map(({ name, spec }) => ({ text: shortName(name), description: spec?.displayName ?? "" }));
   },
+  account: async (transport: Transport) => {
+    const { serviceAccounts } = await createClient(AccessService, transport).listServiceAccounts(request);
+    return serviceAccounts.map(({ name, spec }) => ({ text: shortName(name), description: spec?.description ?? "" }));
+  },
 } as const;
 
 type Named = keyof typeof sources | "context";

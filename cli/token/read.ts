@@ -15,20 +15,38 @@ import { enumName } from "../values/enum.ts";
 import { formatLabels } from "../values/label.ts";
 import { resourceName, shortName } from "../values/name.ts";
 import { examples, forEachName } from "../verbs.ts";
+import { printAccountTokens } from "./account-tokens.ts";
 
 export function registerTokenRead(noun: Program, terminal: Terminal): void {
   noun
     .command("list")
-    .summary("list join tokens")
-    .description("Lists join tokens, those that have ended for a week. Their secrets are kept nowhere.")
+    .summary("list tokens")
+    .description(
+      "Lists join tokens, or with --service-account the tokens of one account, or with --service-accounts of all. Those that " +
+        "have ended are listed for a week. Their secrets are kept nowhere.",
+    )
+    .option("--service-account <account>", "the tokens of this service account")
+    .option("--service-accounts", "the tokens of all service accounts")
     .addOption(filterOption)
     .addOption(orderByOption)
     .addOption(limitOption)
     .addOption(quietOption)
-    .addHelpText("after", examples("token list", "token list --filter 'status.state = ACTIVE'"))
+    .addHelpText(
+      "after",
+      examples(
+        "token list",
+        "token list --filter 'status.state = ACTIVE'",
+        "token list --service-account ci",
+        "token list --service-accounts --order-by status.expire_time",
+      ),
+    )
     .action((options, command) =>
-      withSession(terminal, command, (session) =>
-        printList(session, options, {
+      withSession(terminal, command, (session) => {
+        const { serviceAccount, serviceAccounts } = options;
+        if (serviceAccount !== undefined || serviceAccounts === true) {
+          return printAccountTokens(session, options, serviceAccount);
+        }
+        return printList(session, options, {
           plural: "joinTokens",
           schema: JoinTokenSchema,
           columns: columns(session.nowMs),
@@ -38,8 +56,8 @@ export function registerTokenRead(noun: Program, terminal: Terminal): void {
           },
           nameOf: ({ name }) => name,
           empty: "There are no join tokens. `meridian token create --join` makes one.",
-        }),
-      ),
+        });
+      }),
     );
 
   noun

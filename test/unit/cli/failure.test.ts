@@ -98,7 +98,7 @@ describe("failures of the command line", () => {
     ["server --data-dir x --tls-cert a", /go together/],
     ["agent --join-token mjt1.abc.defgh --parallels-api-key k", /cut or altered/],
     ["simulate --hosts 1", /either --join-token or --insecure/],
-    ["token create", /--join is missing/],
+    ["token create", /what the token is for is missing/],
     ["server --insecure --data-dir x --listen 0.0.0.0:7070", /--listen 0\.0\.0\.0:7070 can be reached from outside/],
     ["agent --insecure --server 192.168.1.1:7071", /192\.168\.1\.1:7071 can be reached from outside/],
     ["agent --insecure", /needs either an API key or a user/],
