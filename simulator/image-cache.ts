@@ -1,14 +1,7 @@
 /** The catalog images that a Mac keeps: a second pull of the same manifest takes its image from here. */
+import type { CachedImage } from "./cached-image.ts";
 import type { CatalogManifest } from "./catalog.ts";
 import type { MacEvents } from "./mac-events.ts";
-
-export interface CachedImage {
-  readonly manifest: CatalogManifest;
-  readonly sizeMib: number;
-  readonly cachedAtMs: number;
-  lastUsedAtMs: number;
-  useCount: number;
-}
 
 export class ImageCache {
   readonly #events: MacEvents;

@@ -1,6 +1,6 @@
 /** The model's things in the words of the agent's port. */
 import type { CachedManifest, HostHardware, ParallelsJob, ParallelsVm } from "../agent/parallels/api.ts";
-import type { CachedImage } from "./image-cache.ts";
+import type { CachedImage } from "./cached-image.ts";
 import type { Job } from "./job.ts";
 import type { SimulatedMac } from "./mac.ts";
 import { osVersion, parallelsVersion, serviceReserved } from "./mac-facts.ts";

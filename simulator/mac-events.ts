@@ -1,5 +1,5 @@
 /** What happens on a simulated Mac, told to whoever listens: the event socket, the port without HTTP, a simulation. */
-import type { CachedImage } from "./image-cache.ts";
+import type { CachedImage } from "./cached-image.ts";
 import type { Job } from "./job.ts";
 import type { Vm, VmState } from "./vm.ts";
 

@@ -5,12 +5,13 @@
  * Beside the calls there are the knobs: `faults`, `person`, and the Mac's condition.
  */
 import { type Clock, sleep } from "../shared/clock.ts";
+import type { CachedImage } from "./cached-image.ts";
 import { Configuration, type ConfigurationOperation } from "./configuration.ts";
 import { type CommandResult, Executor } from "./executor.ts";
 import { Faults } from "./faults.ts";
 import { createTableGuests } from "./guest/command-table.ts";
 import type { GuestWorld } from "./guest/guest-world.ts";
-import { type CachedImage, ImageCache } from "./image-cache.ts";
+import { ImageCache } from "./image-cache.ts";
 import type { Job } from "./job.ts";
 import { Jobs } from "./jobs.ts";
 import { freeDiskMib, type MacContext, requireDisk } from "./mac-context.ts";

@@ -1,12 +1,8 @@
 /** What can stand at the cursor: a verb, a flag, a flag's value or a name, from the tree of commands. */
 import type { CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import type { Terminal } from "../terminal.ts";
+import type { Candidate } from "./candidate.ts";
 import { completeNames, isNamed } from "./names.ts";
-
-export interface Candidate {
-  readonly text: string;
-  readonly description: string;
-}
 
 /** @param words what stands after `meridian`; the last one is being written and may be empty. */
 export async function candidatesFor(

@@ -13,7 +13,7 @@ import { templateSource } from "../template/views.ts";
 import type { Terminal } from "../terminal.ts";
 import { shortName } from "../values/name.ts";
 import { vmState } from "../vm/views.ts";
-import type { Candidate } from "./candidates.ts";
+import type { Candidate } from "./candidate.ts";
 
 const deadlineMs = 1000;
 /** More names than this are no help. */

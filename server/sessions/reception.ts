@@ -10,22 +10,28 @@ import type {
   Heartbeat,
   Inventory,
 } from "../../shared/gen/link/meridian/agent/v1/agent_service.ts";
-import type { HostId } from "../../shared/ids.ts";
+import type { CommandId, HostId } from "../../shared/ids.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { EngineApi } from "../engine/engine-api.ts";
 import type { CommandReport, CommandReported, HostHeard, HostInventoried, PoolEvent } from "../pool/events.ts";
-import { gone, superseded } from "./endings.ts";
+import { type Ending, gone, superseded } from "./endings.ts";
 import { readInventory, readReport, readUse } from "./host-messages.ts";
 import type { Inbox, Outcome } from "./inbox.ts";
 import { InventoryCheck } from "./inventory-check.ts";
 import { inventoryWeight, sentenceLengthMax, wordLengthMax } from "./limits.ts";
-import type { Session } from "./session.ts";
 import { Unacceptable } from "./unacceptable.ts";
 import { text } from "./wire-values.ts";
 
+/** The session whose messages they are. */
+export interface HeardSession {
+  readonly epoch: number;
+  /** What the agent may still report of. */
+  readonly commands: Map<CommandId, unknown>;
+  end(ending: Ending): void;
+}
+
 export interface ReceptionOptions {
-  /** Whose messages they are. */
-  readonly session: Session;
+  readonly session: HeardSession;
   readonly host: HostId;
   /** The number of the inventory in the Hello. */
   readonly inventorySequence: number;

@@ -1,6 +1,6 @@
 /**
- * Direct calls to hosts, over their sessions. Their ids are random and begin with a word that no command of the pool's
- * begins with, so that what an agent still says of a call from an earlier session is known for what it is, and dropped.
+ * Direct calls to hosts, over their sessions. What an agent still says of a call from an earlier session is known by the
+ * call's id, and dropped.
  */
 import type { Clock } from "../../shared/clock.ts";
 import { MeridianError } from "../../shared/errors.ts";
@@ -8,6 +8,7 @@ import type { CommandUpdate } from "../../shared/gen/link/meridian/agent/v1/agen
 import { asCommandId, type CommandId, type HostId, type IdSource } from "../../shared/ids.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { CommandReport } from "../pool/events.ts";
+import { isCallId, newCallId } from "./call-id.ts";
 import { writeCall } from "./command-messages.ts";
 import type { HostCall, HostCallResult, HostCalls } from "./host-calls.ts";
 import { readReport } from "./host-messages.ts";
@@ -93,21 +94,10 @@ export class SessionCalls implements HostCalls {
   }
 }
 
-/** Whether an id is that of a call, of this server or of one before it. */
-export function isCallId(id: string): boolean {
-  return id.startsWith(callPrefix);
-}
-
 interface PendingCall {
   readonly host: HostId;
   readonly resolve: (result: HostCallResult) => void;
   readonly reject: (error: unknown) => void;
-}
-
-const callPrefix = "call-";
-
-function newCallId(ids: IdSource): CommandId {
-  return asCommandId(`${callPrefix}${ids.uid()}`);
 }
 
 function settleCall(call: PendingCall, update: CommandUpdate): void {

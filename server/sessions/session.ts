@@ -20,6 +20,7 @@ import type { EngineApi } from "../engine/engine-api.ts";
 import type { DialNumber } from "../pool/dial.ts";
 import type { HelloRefusal, HostConnected } from "../pool/events.ts";
 import type { HostRecord } from "../pool/host.ts";
+import { isCallId } from "./call-id.ts";
 import type { CommandMessage } from "./command-messages.ts";
 import {
   certificateEnded,
@@ -42,7 +43,6 @@ import { farewellMaxMs, helloMaxMs, openingMaxMs, protocolVersion } from "./limi
 import { type AgentCall, Outbox } from "./outbox.ts";
 import type { HostPeer } from "./peer.ts";
 import { Reception } from "./reception.ts";
-import { isCallId } from "./session-calls.ts";
 import { resetStream } from "./stream-reset.ts";
 import { Unacceptable } from "./unacceptable.ts";
 

@@ -3,7 +3,7 @@
  * read from the wrong column, so that "available" is what is used. Right are `prl_home_*` and the answer on disk space.
  */
 
-import type { CachedImage } from "../image-cache.ts";
+import type { CachedImage } from "../cached-image.ts";
 import { imageSizeMib } from "../image-cache.ts";
 import type { SimulatedMac } from "../mac.ts";
 import { osVersion, parallelsVersion, serviceReserved, vmHome } from "../mac-facts.ts";
