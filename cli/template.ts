@@ -1,6 +1,7 @@
 /** `meridian template`: the golden images that VMs are made of. */
 import type { Program } from "./program-type.ts";
 import { registerTemplateChange } from "./template/change.ts";
+import { registerTemplateJudge } from "./template/judge.ts";
 import { registerTemplateRead } from "./template/read.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -11,4 +12,5 @@ export function registerTemplate(program: Program, terminal: Terminal): void {
     .description("Keeps the golden images that VMs are made of.");
   registerTemplateRead(noun, terminal);
   registerTemplateChange(noun, terminal);
+  registerTemplateJudge(noun, terminal);
 }

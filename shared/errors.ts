@@ -74,6 +74,10 @@ export const errorReasons = {
   CREDENTIALS_INVALID: "UNAUTHENTICATED",
   /** The caller lacks the role that the call needs. */
   ROLE_MISSING: "PERMISSION_DENIED",
+  /** The template may not be used in this project, or by one of the caller's role. */
+  TEMPLATE_NOT_ALLOWED: "PERMISSION_DENIED",
+  /** The template is revoked. */
+  TEMPLATE_REVOKED: "FAILED_PRECONDITION",
   /** The caller's rights have changed under a call that went on. */
   ACCESS_CHANGED: "ABORTED",
   /** A join token is unknown, spent, expired, revoked, or for other hosts. */

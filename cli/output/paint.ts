@@ -28,6 +28,8 @@ const tones: Readonly<Record<string, Tone>> = {
   RESUMING: "busy",
   DELETING: "busy",
   DISCONNECTED: "busy",
+  TAINTED: "busy",
+  REVOKED: "bad",
   UNKNOWN: "bad",
   FAILED: "bad",
   LOST: "bad",

@@ -2,6 +2,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type Command, Option } from "@commander-js/extra-typings";
 import { required } from "../../shared/assert.ts";
+import type { Role } from "../../shared/gen/es/meridian/v1/service_account_pb.ts";
 import { TemplateSchema, type TemplateSpecSchema } from "../../shared/gen/es/meridian/v1/template_pb.ts";
 import type { ReadinessProbe } from "../../shared/gen/es/meridian/v1/types_pb.ts";
 import { wrongUsage } from "../failure.ts";
@@ -20,6 +21,7 @@ import { collectLabel, type Labels } from "../values/label.ts";
 import { resourceName } from "../values/name.ts";
 import { wholeNumber } from "../values/number.ts";
 import { parseReadiness } from "../values/readiness.ts";
+import { collectPlainRole } from "../values/role.ts";
 import { parseSizeMib } from "../values/size.ts";
 import { examples, forEachName, requireFlag } from "../verbs.ts";
 
@@ -36,6 +38,9 @@ interface TemplateFlags {
   readonly ready?: ReadinessProbe | undefined;
   readonly description?: string | undefined;
   readonly label?: Labels | undefined;
+  readonly allowProject?: readonly string[] | undefined;
+  readonly allowRole?: readonly Role[] | undefined;
+  readonly allowAll?: true | undefined;
 }
 
 function addTemplateFlags(command: Command) {
@@ -59,7 +64,19 @@ function addTemplateFlags(command: Command) {
       ),
     )
     .option("--description <text>", "for people")
-    .addOption(new Option("--label <key=value>", "a fact to select by; may be repeated").argParser(collectLabel));
+    .addOption(new Option("--label <key=value>", "a fact to select by; may be repeated").argParser(collectLabel))
+    .addOption(
+      new Option("--allow-project <project>", "only VMs of this project may be made of it; may be repeated").argParser(
+        collectProject,
+      ),
+    )
+    .addOption(
+      new Option(
+        "--allow-role <role>",
+        "only callers of this role, or a higher one, may use it; may be repeated",
+      ).argParser(collectPlainRole),
+    )
+    .option("--allow-all", "everybody may use it who may make VMs (default)");
 }
 
 const createExample =
@@ -103,11 +120,16 @@ export function registerTemplateChange(noun: Program, terminal: Terminal): void 
     .argument("<template>", "the template's name")
     .summary("change a template")
     .description(
-      "Changes what the flags say and nothing else. VMs that exist keep what they have. --label replaces all labels.",
+      "Changes what the flags say and nothing else. VMs that exist keep what they have. --label replaces all labels, and the " +
+        "--allow flags replace all that was allowed.",
     )
     .addHelpText(
       "after",
-      examples("template update macos-15 --memory 16GiB", "template update macos-15 --ready tcp:22"),
+      examples(
+        "template update macos-15 --memory 16GiB",
+        "template update macos-15 --ready tcp:22",
+        "template update macos-15 --allow-project ios --allow-role operator",
+      ),
     )
     .action((text, options, command) =>
       withSession(terminal, command, async (session) => {
@@ -173,6 +195,11 @@ function templateSpec(flags: TemplateFlags): { readonly spec: TemplateSpecInit; 
     spec.description = flags.description;
     paths.push("spec.description");
   }
+  const access = accessOf(flags);
+  if (access !== undefined) {
+    spec.access = access;
+    paths.push("spec.access");
+  }
   if (flags.label !== undefined) {
     spec.labels = { ...flags.label };
     paths.push("spec.labels");
@@ -192,4 +219,15 @@ function sourceOf({ catalog, catalogId, imageVersion = "", hostVm }: TemplateFla
     case: "catalog" as const,
     value: { catalog: resourceName("catalogs", catalog), catalogId, version: imageVersion },
   };
+}
+
+/** Projects and roles are said together: one list that is left out is empty. */
+function accessOf({ allowProject, allowRole, allowAll }: TemplateFlags): TemplateSpecInit["access"] {
+  if (allowProject === undefined && allowRole === undefined) return allowAll === true ? {} : undefined;
+  if (allowAll === true) throw wrongUsage("--allow-all excludes --allow-project and --allow-role");
+  return { projects: [...(allowProject ?? [])], roles: [...(allowRole ?? [])] };
+}
+
+function collectProject(text: string, previous: readonly string[] | undefined): readonly string[] {
+  return [...(previous ?? []), text.replace(/^projects\//, "")];
 }

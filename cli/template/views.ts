@@ -1,6 +1,9 @@
 /** How people see templates. */
+
+import { RoleSchema } from "../../shared/gen/es/meridian/v1/service_account_pb.ts";
 import {
   type Template,
+  type TemplateAccess,
   TemplateStatus_State,
   TemplateStatus_StateSchema,
 } from "../../shared/gen/es/meridian/v1/template_pb.ts";
@@ -57,16 +60,33 @@ export function templateDetail(session: Session, template: Template): string {
     .heading(template.name, state, stateTone(state))
     .sentence(spec?.description ?? "")
     .facts([
+      ["Why", formatStanding(session, template)],
       ["Source", templateSource(template)],
       ["Guest", guest.filter((word) => word !== "").join(" on ")],
       ["Resources", formatResources(spec?.resources)],
       ["Ready when", spec?.readiness === undefined ? "Parallels Tools answer" : formatReadiness(spec.readiness)],
       ["Labels", formatLabels(spec?.labels ?? {})],
+      ["Open to", formatAccess(spec?.access)],
       ["On hosts", formatHosts(status?.hosts ?? [])],
       ["VMs", String(status?.vmCount ?? 0)],
       ["Made", moment(template.createTime, session.nowMs)],
     ])
     .toString();
+}
+
+/** Why it is tainted or revoked, by whom, and since when. */
+function formatStanding(session: Session, { status }: Template): string {
+  if (status === undefined || status.reason === "") return "";
+  const stops = status.stopsRunning ? "; its VMs are stopped" : "";
+  return `${status.reason} (${status.changedBy}, ${moment(status.stateTime, session.nowMs)})${stops}`;
+}
+
+/** Such as "operator in ios, web"; nothing if it is open to everybody. */
+function formatAccess(access: TemplateAccess | undefined): string {
+  if (access === undefined) return "";
+  const roles = access.roles.map((role) => enumWord(RoleSchema, role)).join(" or ");
+  const projects = access.projects.join(", ");
+  return [roles || "everybody", projects].filter((word) => word !== "").join(" in ");
 }
 
 /** Such as "3: mac-1, mac-2, mac-3"; of many only the first ones. */

@@ -31,6 +31,13 @@ export function collectRole(text: string, previous: readonly Binding[] | undefin
   return [...(previous ?? []), { role, project: at === -1 ? "" : projectId(text.slice(at + 1)) }];
 }
 
+/** For a flag that may be repeated, where a project has no place. */
+export function collectPlainRole(text: string, previous: readonly Role[] | undefined): readonly Role[] {
+  const role = roles[text];
+  if (role === undefined) throw wrongUsage(`${text} is no role`, `Roles are ${Object.keys(roles).join(", ")}.`);
+  return [...(previous ?? []), role];
+}
+
 /** The roles, each in the project if it names none itself. */
 export function inProject(bindings: readonly Binding[], project: string | undefined): readonly Binding[] {
   if (project === undefined) return bindings;

@@ -76,9 +76,14 @@ export function registerCreate(noun: Program, terminal: Terminal): void {
         const ids = numbered(options.id, options.count);
         const shape = { isJson: session.isJson, isMany: options.count !== undefined };
         const isLineLater = options.wait === true && options.quiet !== true;
-        const onMade = ({ name }: Vm): void => {
-          if (session.isJson) return;
+        const warned = new Set<string>();
+        const onMade = ({ name, status }: Vm): void => {
           const { stdout, stderr } = session.terminal;
+          const taint = status?.conditions.find(({ type }) => type === "TemplateTrusted")?.message;
+          // Of many VMs they all say the same.
+          if (taint !== undefined && !warned.has(taint)) stderr.write(`warning: ${taint}\n`);
+          if (taint !== undefined) warned.add(taint);
+          if (session.isJson) return;
           (isLineLater ? stderr : stdout).write(`${name}\n`);
         };
         const { fit, requestId = "", count } = options;

@@ -72,6 +72,9 @@ const templates: PermissionsOf<typeof TemplateService> = {
   createTemplate: inPool("operator"),
   updateTemplate: inPool("operator"),
   deleteTemplate: inPool("operator"),
+  taintTemplate: inPool("operator"),
+  revokeTemplate: inPool("operator"),
+  restoreTemplate: inPool("operator"),
 };
 
 const catalogs: PermissionsOf<typeof CatalogService> = {

@@ -19,6 +19,9 @@ export const etagLengthMax = 64;
 export const descriptionLengthMax = 1024;
 /** As Kubernetes has it, so that label keys can be carried over. */
 export const labelsMax = 64;
+/** Projects that may use a template, and roles: as many as there are, and some to spare. */
+export const accessProjectsMax = 64;
+export const accessRolesMax = 8;
 /** Long enough for a path or a branch, short enough for a table. */
 export const labelValueLengthMax = 128;
 /** Annotations are kept in memory with their VM: a hundred thousand VMs with this much are 1.6 GB. */

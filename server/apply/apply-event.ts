@@ -39,6 +39,7 @@ import {
 import { applyHostConnected, applyHostDisconnected, applyHostHeard, applyHostInventoried } from "./host-report.ts";
 import { applyOrphanRemove } from "./orphans.ts";
 import { applyVmReserved } from "./reservation.ts";
+import { applyTemplateJudge, applyVmRevoked } from "./revocation.ts";
 import { applySettingsUpdate } from "./settings.ts";
 import { applyTick } from "./tick.ts";
 
@@ -74,6 +75,8 @@ function apply(pool: Pool, event: PoolEvent, timeMs: number): EventReplies[PoolE
       return applyTemplateUpdate(pool, event, timeMs);
     case "template-delete":
       return applyTemplateDelete(pool, event);
+    case "template-judge":
+      return applyTemplateJudge(pool, event, timeMs);
     case "catalog-create":
       return applyCatalogCreate(pool, event, timeMs);
     case "catalog-update":
@@ -128,6 +131,8 @@ function apply(pool: Pool, event: PoolEvent, timeMs: number): EventReplies[PoolE
       return applyVmReserved(pool, event, timeMs);
     case "vm-commanded":
       return applyVmCommanded(pool, event, timeMs);
+    case "vm-revoked":
+      return applyVmRevoked(pool, event, timeMs);
     case "orphan-remove":
       return applyOrphanRemove(pool, event, timeMs);
     case "host-probed":

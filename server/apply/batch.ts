@@ -15,8 +15,9 @@ export function applyVmBatchCreate(pool: Pool, event: VmBatchCreate, timeMs: num
   if (repeated !== undefined) return madeBefore(pool, event, repeated.batch);
   const ids = new Set(event.vms.map(({ id }) => id));
   if (ids.size < event.vms.length) throw fieldInvalid("requests", "must not ask for the same vm_id twice");
-  const { owner } = event;
-  const vms = event.vms.map((vm) => newVm(pool, { ...vm, ...(owner === undefined ? {} : { owner }) }, timeMs));
+  const { owner, role } = event;
+  const by = { ...(owner === undefined ? {} : { owner }), ...(role === undefined ? {} : { role }) };
+  const vms = event.vms.map((vm) => newVm(pool, { ...vm, ...by }, timeMs));
   const { accepted, hosts, refusal } = choose(pool, vms, event.fit);
   checkWaiting(pool, accepted.length);
   for (const vm of accepted) acceptVm(pool, vm);

@@ -48,7 +48,8 @@ export function applyTemplateDelete(pool: Pool, event: TemplateDelete): Template
   const template = pool.templates.get(event.id);
   if (template === undefined) throw notFound(`templates/${event.id}`);
   checkEtag(template, event.etag, `templates/${event.id}`);
-  const waiting = [...pool.waiting].filter((id) => pool.vms.get(id)?.spec.template === event.id).length;
+  // Those too that wait in vain for a revoked one, and have not been told yet.
+  const waiting = [...pool.vmsOf(event.id)].filter((id) => pool.vms.get(id)?.state === "PENDING").length;
   if (waiting > 0)
     throw inUse(`templates/${event.id}`, `${waiting} VMs of it still wait for a host; delete them first`);
   pool.removeTemplate(event.id);

@@ -5,6 +5,7 @@ import type { VmCreate, VmRenew, VmUpdate, VmWant } from "../pool/events.ts";
 import { resolveImage, resolveResources } from "../pool/image.ts";
 import { leaseEndFrom } from "../pool/lease.ts";
 import type { Pool } from "../pool/pool.ts";
+import { checkNotRevoked } from "../pool/template-use.ts";
 import type { VmImage, VmRecord, VmSpec, VmState, WantedState } from "../pool/vm.ts";
 import { changeVm, moveVm, stateDeadlineMs } from "./change-vm.ts";
 import { checkEtag, checkGeneration, findRepeated, rememberRequest, repeatedButGone } from "./checks.ts";
@@ -81,6 +82,7 @@ export function applyVmWant(pool: Pool, event: VmWant, timeMs: number): VmRecord
   checkEtag(vm, event.etag, `vms/${vm.id}`);
   if (event.wanted === "deleted") return wantDeleted(pool, vm, { force: event.force, timeMs });
   checkNotLeaving(vm);
+  if (event.wanted !== "stopped") checkMayBeUp(pool, vm);
   const allowed = allowedStates(event);
   if (allowed !== undefined && !allowed.includes(vm.state)) throw stateNotAllowed(vm, allowed);
   return changeVm(pool, vm, timeMs, {
@@ -127,6 +129,12 @@ function hasItsTemplate(pool: Pool, vm: VmRecord, spec: VmSpec): boolean {
 
 function keptImage({ image }: VmRecord, spec: VmSpec): VmImage {
   return spec.readiness === undefined ? image : { ...image, readiness: spec.readiness };
+}
+
+/** What a revocation has stopped stays so. */
+function checkMayBeUp(pool: Pool, vm: VmRecord): void {
+  const template = pool.templates.get(vm.spec.template);
+  if (template?.standing?.stopsRunning === true) checkNotRevoked(template);
 }
 
 /** Which states a wish can be made in; absent: all. */

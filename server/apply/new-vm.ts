@@ -4,6 +4,7 @@ import type { VmCreate } from "../pool/events.ts";
 import { resolveImage, resolveResources } from "../pool/image.ts";
 import { waitingMax } from "../pool/limits.ts";
 import type { Pool } from "../pool/pool.ts";
+import { checkTemplateUse } from "../pool/template-use.ts";
 import type { VmRecord } from "../pool/vm.ts";
 import { alreadyExists } from "./checks.ts";
 import { checkProjectBound } from "./client-project.ts";
@@ -12,13 +13,15 @@ import { withGrantedLease } from "./granted-lease.ts";
 /** The VM as it would be accepted. Throws a `MeridianError` if it cannot be; changes nothing. */
 export function newVm(
   pool: Pool,
-  { id, uid, spec: asked, owner }: Pick<VmCreate, "id" | "uid" | "spec" | "owner">,
+  { id, uid, spec: asked, owner, role }: Pick<VmCreate, "id" | "uid" | "spec" | "owner" | "role">,
   timeMs: number,
 ): VmRecord {
   const existing = pool.vms.get(id);
   if (existing !== undefined && existing.state !== "DELETED") throw alreadyExists(`vms/${id}`);
   const spec = withGrantedLease(asked, pool.settings.vms);
+  checkTemplateUse(pool, spec, role);
   const image = resolveImage(pool, spec);
+  const taint = pool.templates.get(spec.template)?.standing?.reason;
   if (spec.placement.host !== undefined && !pool.hosts.has(spec.placement.host)) {
     throw notFound(`hosts/${spec.placement.host}`);
   }
@@ -28,6 +31,7 @@ export function newVm(
     uid,
     spec,
     ...(owner === undefined ? {} : { owner }),
+    ...(taint === undefined ? {} : { taint }),
     generation: 1,
     observedGeneration: 1,
     createTimeMs: timeMs,

@@ -14,6 +14,7 @@ import { planDrain } from "../planners/drain.ts";
 import { planVmStep } from "../planners/lifecycle.ts";
 import { planRemovals } from "../planners/orphans.ts";
 import { planProbe } from "../planners/probe.ts";
+import { planRevocation } from "../planners/revocation.ts";
 import { PlacementPlanner } from "../planners/waiting.ts";
 import type { DurableBatch } from "../pool/changes.ts";
 import type { EventReply, PoolEvent } from "../pool/events.ts";
@@ -282,7 +283,7 @@ export class Engine implements EngineApi {
         budget -= 1;
         this.pool.dirtyVms.delete(id);
         const vm = this.pool.vms.get(id);
-        const decision = vm === undefined ? undefined : planVmStep(vm, nowMs);
+        const decision = vm === undefined ? undefined : (planRevocation(this.pool, vm) ?? planVmStep(vm, nowMs));
         if (decision !== undefined) applyEvent(this.pool, decision, nowMs);
       }
       const placement = this.placement.next(nowMs);

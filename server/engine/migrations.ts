@@ -8,3 +8,8 @@ export const hostMigrations: readonly Migration[] = [
   // Version 1 left both out of a host that had never had an orphan.
   (older) => ({ orphans: [], removalCount: 0, ...older }),
 ];
+
+export const templateMigrations: readonly Migration[] = [
+  // Nothing of version 1 is different; but whoever knows nothing of access and revocation would make VMs that may not be.
+  (older) => older,
+];

@@ -18,7 +18,7 @@ import type { DialNumber } from "./dial.ts";
 import type { CredentialRecord, HostCertificate, JoinTokenRecord, JoinTokenSpec } from "./enrolment.ts";
 import type { CachedImage, HostFacts, HostRecord, HostSpec, HostVm } from "./host.ts";
 import type { ProjectRecord, ProjectSpec } from "./project.ts";
-import type { ServiceAccountRecord, ServiceAccountSpec, TokenRecord } from "./service-account.ts";
+import type { PoolRole, ServiceAccountRecord, ServiceAccountSpec, TokenRecord } from "./service-account.ts";
 import type { SettingsRecord, SettingsSpec } from "./settings/settings.ts";
 import type { CatalogRecord, CatalogSpec, TemplateRecord, TemplateSpec } from "./template.ts";
 import type {
@@ -51,6 +51,8 @@ export interface VmCreate {
   readonly spec: VmSpec;
   /** Who asks for it. */
   readonly owner?: string;
+  /** The owner's role in the VM's project; absent: nobody asks for it. */
+  readonly role?: PoolRole;
   readonly request?: RequestKey;
 }
 /**
@@ -61,6 +63,7 @@ export interface VmBatchCreate {
   readonly type: "vm-batch-create";
   readonly vms: readonly Pick<VmCreate, "id" | "uid" | "spec">[];
   readonly owner?: string;
+  readonly role?: PoolRole;
   readonly fit: "wait" | "all" | "any";
   readonly request?: RequestKey;
 }
@@ -146,6 +149,19 @@ export interface TemplateDelete {
   readonly type: "template-delete";
   readonly id: TemplateId;
   readonly etag?: string;
+}
+/** Says that a template is tainted, revoked or usable again. */
+export interface TemplateJudge {
+  readonly type: "template-judge";
+  readonly id: TemplateId;
+  readonly etag?: string;
+  readonly state: "ACTIVE" | "TAINTED" | "REVOKED";
+  /** For people. */
+  readonly reason: string;
+  /** Who says so. */
+  readonly by: string;
+  /** Of a revocation: VMs that had come up are stopped too. */
+  readonly stopsRunning?: true;
 }
 export interface CatalogCreate {
   readonly type: "catalog-create";
@@ -391,6 +407,11 @@ export interface VmCommanded {
   readonly kind: CommandKind;
   readonly force: boolean;
 }
+/** Ends or stops a VM of a revoked template. */
+export interface VmRevoked {
+  readonly type: "vm-revoked";
+  readonly id: VmId;
+}
 /** Has an orphan removed from its host. */
 export interface OrphanRemove {
   readonly type: "orphan-remove";
@@ -425,6 +446,7 @@ export type PoolEvent =
   | TemplateCreate
   | TemplateUpdate
   | TemplateDelete
+  | TemplateJudge
   | CatalogCreate
   | CatalogUpdate
   | CatalogDelete
@@ -452,6 +474,7 @@ export type PoolEvent =
   | VmPlaced
   | VmReserved
   | VmCommanded
+  | VmRevoked
   | OrphanRemove
   | HostProbed
   | Tick;
@@ -470,6 +493,7 @@ export interface EventReplies {
   "template-create": TemplateRecord;
   "template-update": TemplateRecord;
   "template-delete": TemplateRecord;
+  "template-judge": TemplateRecord;
   "catalog-create": CatalogRecord;
   "catalog-update": CatalogRecord;
   "catalog-delete": CatalogRecord;
@@ -499,6 +523,7 @@ export interface EventReplies {
   "vm-placed": boolean;
   "vm-reserved": boolean;
   "vm-commanded": boolean;
+  "vm-revoked": boolean;
   "orphan-remove": boolean;
   "host-probed": boolean;
   tick: undefined;

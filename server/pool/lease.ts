@@ -3,6 +3,7 @@
  * the VM's creation and is never extended. At the first of the two ends the VM is deleted. Its host is told as well, with a
  * margin, and ends it by itself when the server cannot.
  */
+import { assertNever } from "../../shared/assert.ts";
 import { leaseMarginMs } from "./limits.ts";
 import type { EndReason, VmRecord } from "./vm.ts";
 
@@ -37,7 +38,16 @@ export function hostLeaseMs(vm: VmRecord, nowMs: number): number {
   return expiry === undefined ? 0 : Math.max(1, Math.ceil(expiry.atMs - nowMs) + leaseMarginMs);
 }
 
-/** Why an expired VM ended, as a sentence. */
+/** Why a VM ended that nobody asked to end, as a sentence. */
 export function describeEnd(reason: EndReason): string {
-  return reason === "LeaseExpired" ? "its lease ran out and was not renewed" : "its lifetime is over";
+  switch (reason) {
+    case "LeaseExpired":
+      return "its lease ran out and was not renewed";
+    case "LifetimeOver":
+      return "its lifetime is over";
+    case "TemplateRevoked":
+      return "its template was revoked before it had come up";
+    default:
+      return assertNever(reason, "end of a VM");
+  }
 }

@@ -98,3 +98,6 @@ export const joinTokenRetentionMs = 7 * 24 * 60 * minuteMs;
 
 /** How many VMs may wait for a host. About 300 MB of records. */
 export const waitingMax = 200_000;
+
+/** How many VMs a revocation ends in its own batch; the planner ends the others in those that follow, a thousand each. */
+export const revokedPerBatchMax = 5_000;

@@ -24,6 +24,8 @@ import { reservationOf } from "./reservation.ts";
 import { defaultSettings, fillSettings, type PoolSettings, type SettingsRecord } from "./settings/settings.ts";
 import { shapeOf } from "./shape.ts";
 import type { CatalogRecord, RequestRecord, TemplateRecord } from "./template.ts";
+import { isRevoked } from "./template-standing.ts";
+import { TemplateVms } from "./template-vms.ts";
 import { nextTemplateTroubleMs, nextTroubleMs } from "./trouble.ts";
 import type { PoolView } from "./view.ts";
 import { type VmRecord, type VmState, vmStates } from "./vm.ts";
@@ -65,7 +67,7 @@ export class Pool implements PoolView {
   private readonly vmsByHost = new Map<HostId, Set<VmId>>();
   private readonly vmByUid = new Map<Uid, VmId>();
   private readonly stateCounts = new Map<VmState, number>(vmStates.map((state) => [state, 0]));
-  private readonly templateCounts = new Map<TemplateId, number>();
+  private readonly templateVms = new TemplateVms();
   readonly projectLedgers = new ProjectLedgers();
   readonly capacity = new PoolCapacity();
   private readonly waitingVms = new WaitingVms(defaultSettings.queue);
@@ -152,7 +154,11 @@ export class Pool implements PoolView {
   }
 
   countVmsOf(template: TemplateId): number {
-    return this.templateCounts.get(template) ?? 0;
+    return this.vmsOf(template).size;
+  }
+
+  vmsOf(template: TemplateId): ReadonlySet<VmId> {
+    return this.templateVms.of(template);
   }
 
   /** What a project holds of the pool, for its weight. */
@@ -258,6 +264,8 @@ export class Pool implements PoolView {
     const troubleMs = nextTemplateTroubleMs(after.trouble, this.settings);
     if (troubleMs !== undefined) this.deadlines.schedule(`template/${after.id}`, troubleMs);
     this.note({ kind: "template", id: after.id, before, after });
+    if (isRevoked(before) === isRevoked(after)) return;
+    for (const id of this.vmsOf(after.id)) this.followWaiting(id, this.vms.get(id));
   }
 
   removeTemplate(id: TemplateId): void {
@@ -392,7 +400,8 @@ export class Pool implements PoolView {
     if (before !== undefined && before.uid !== after?.uid) this.vmByUid.delete(before.uid);
     if (after !== undefined) this.vmByUid.set(after.uid, id);
     this.indexPlaced(before, after);
-    this.waitingVms.follow(id, after);
+    this.templateVms.follow(before, after);
+    this.followWaiting(id, after);
     this.indexReservation(before, after);
     if (before?.host === undefined && after?.host !== undefined) this.scheduleQueue();
     if (before?.host !== undefined && after?.host !== before.host) this.wakeProject(before.spec.project);
@@ -406,6 +415,12 @@ export class Pool implements PoolView {
     this.noteProbe(after);
     const dueMs = vmDueMs(after, this.settings);
     if (dueMs !== undefined) this.deadlines.schedule(`vm/${id}`, dueMs);
+  }
+
+  /** One that waits for a revoked template is nobody's to place. */
+  private followWaiting(id: VmId, vm: VmRecord | undefined): void {
+    const waits = vm !== undefined && !(vm.state === "PENDING" && isRevoked(this.templates.get(vm.spec.template)));
+    this.waitingVms.follow(id, waits ? vm : undefined);
   }
 
   /** VMs that were adopted are of no template, and those of one that is gone are not remembered. */
@@ -425,10 +440,6 @@ export class Pool implements PoolView {
     if (vm === undefined) return;
     this.stateCounts.set(vm.state, this.countVms(vm.state) + sign);
     this.projectLedgers.add(vm, sign);
-    if (vm.state === "DELETED") return;
-    const count = this.countVmsOf(vm.spec.template) + sign;
-    if (count === 0) this.templateCounts.delete(vm.spec.template);
-    else this.templateCounts.set(vm.spec.template, count);
   }
 
   private indexReservation(before: VmRecord | undefined, after: VmRecord | undefined): void {

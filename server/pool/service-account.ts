@@ -3,9 +3,13 @@
 import type { ServiceAccountId, TokenId, Uid } from "../../shared/ids.ts";
 import { expiredTokenRetentionMs } from "./limits.ts";
 
+/** Each includes those before it; what they allow is said where access is decided. */
+export const poolRoles = ["viewer", "user", "operator", "admin"] as const;
+export type PoolRole = (typeof poolRoles)[number];
+
 /** A role in one project, or everywhere. */
 export interface RoleBinding {
-  readonly role: "viewer" | "user" | "operator" | "admin";
+  readonly role: PoolRole;
   /** Absent: everywhere. */
   readonly project?: string;
 }

@@ -1,5 +1,6 @@
 /** Templates and catalogs as the pool keeps them. */
 import type { CatalogId, TemplateId, Uid } from "../../shared/ids.ts";
+import type { PoolRole } from "./service-account.ts";
 import type { TemplateTrouble } from "./trouble.ts";
 import type { Architecture, GuestOs, Readiness, Resources } from "./vm.ts";
 
@@ -15,6 +16,26 @@ export interface TemplateSpec {
   readonly readiness: Readiness;
   readonly description: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** Who may make VMs of it; absent: whoever may make VMs. */
+  readonly access?: TemplateAccess;
+}
+
+/** Empty lists allow everybody. */
+export interface TemplateAccess {
+  readonly projects: readonly string[];
+  /** One of them, or a higher one, is needed in the VM's project. */
+  readonly roles: readonly PoolRole[];
+}
+
+/** What was said of a template. */
+export interface TemplateStanding {
+  readonly state: "TAINTED" | "REVOKED";
+  readonly reason: string;
+  /** Who said so. */
+  readonly by: string;
+  readonly timeMs: number;
+  /** Also VMs that had come up are stopped, and not started again. */
+  readonly stopsRunning?: true;
 }
 
 export interface TemplateRecord {
@@ -27,6 +48,8 @@ export interface TemplateRecord {
   readonly revision: number;
   /** What is remembered of VMs of it that could not be made or started; absent: nothing. */
   readonly trouble?: TemplateTrouble;
+  /** Absent: it can be used. */
+  readonly standing?: TemplateStanding;
 }
 
 /** How a host proves to a catalog who it is: a user and a password, or an API key, or nothing. */

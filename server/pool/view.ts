@@ -76,4 +76,6 @@ export interface PoolView {
   countVms(state: VmState): number;
   /** How many VMs that are not deleted were made of the template. */
   countVmsOf(template: TemplateId): number;
+  /** Those VMs. They may change while they are gone through: whoever changes VMs takes a copy. */
+  vmsOf(template: TemplateId): ReadonlySet<VmId>;
 }

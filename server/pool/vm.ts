@@ -162,7 +162,7 @@ export interface TimelineEntry {
 }
 
 /** Why a VM was deleted without anybody asking for it. */
-export type EndReason = "LeaseExpired" | "LifetimeOver";
+export type EndReason = "LeaseExpired" | "LifetimeOver" | "TemplateRevoked";
 
 /** A restart or reset that a client asked for and that has not been sent yet. */
 export type PendingAction = "restart" | "reset";
@@ -215,7 +215,9 @@ export interface VmRecord {
   readonly leaseEndMs?: number | undefined;
   /** Room that is kept for it while it waits; see `reservationOf`. */
   readonly reservation?: VmReservation | undefined;
-  /** Set when it is deleted because its time was over. */
+  /** What was said of its template when the VM was accepted, if that was tainted. */
+  readonly taint?: string | undefined;
+  /** Set when it is deleted because its time was over, or its template was revoked. */
   readonly endReason?: EndReason | undefined;
   readonly timeline: readonly TimelineEntry[];
 }

@@ -10,15 +10,30 @@ import {
   TemplateStatus_State,
 } from "../../../shared/gen/es/meridian/v1/template_pb.ts";
 import { etagOf } from "../../pool/etag.ts";
-import type { TemplateRecord, TemplateSource, TemplateSpec } from "../../pool/template.ts";
+import type {
+  TemplateAccess,
+  TemplateRecord,
+  TemplateSource,
+  TemplateSpec,
+  TemplateStanding,
+} from "../../pool/template.ts";
 import type { PoolView } from "../../pool/view.ts";
 import type { Readiness } from "../../pool/vm.ts";
 import type { FieldChecks } from "../field-checks.ts";
-import { descriptionLengthMax, foreignNameLengthMax, probePeriodMs, probeTimeoutSeconds } from "../limits.ts";
+import {
+  accessProjectsMax,
+  accessRolesMax,
+  descriptionLengthMax,
+  foreignNameLengthMax,
+  probePeriodMs,
+  probeTimeoutSeconds,
+  projectLengthMax,
+} from "../limits.ts";
 import { checkName, nameOf } from "../resource-name.ts";
 import { architectures, guestSystems, requiredWord } from "./enums.ts";
 import type { ImageIndex } from "./image-index.ts";
 import { healthOf } from "./quarantine.ts";
+import { roleValues } from "./service-account.ts";
 import { toTimestamp } from "./time.ts";
 import { type Field, readLabels, readReadiness, readResources, toReadiness } from "./types.ts";
 
@@ -28,7 +43,7 @@ export function toTemplate(view: PoolView, template: TemplateRecord, images: Ima
     uid: template.uid,
     spec: toTemplateSpec(template.spec),
     status: {
-      state: TemplateStatus_State.ACTIVE,
+      ...toStanding(template.standing),
       hosts: images.hostsWith(template).map((id) => nameOf("hosts", id)),
       vmCount: view.countVmsOf(template.id),
       ...healthOf(template, view.settings),
@@ -38,6 +53,18 @@ export function toTemplate(view: PoolView, template: TemplateRecord, images: Ima
     updateTime: toTimestamp(template.updateTimeMs),
     etag: etagOf(template),
   });
+}
+
+function toStanding(standing: TemplateStanding | undefined) {
+  if (standing === undefined) return { state: TemplateStatus_State.ACTIVE };
+  const { state, reason, by, timeMs, stopsRunning = false } = standing;
+  return {
+    state: TemplateStatus_State[state],
+    reason,
+    changedBy: by,
+    stateTime: toTimestamp(timeMs),
+    stopsRunning,
+  };
 }
 
 export function toTemplateSpec(spec: TemplateSpec): MessageInitShape<typeof TemplateSpecSchema> {
@@ -60,6 +87,14 @@ export function toTemplateSpec(spec: TemplateSpec): MessageInitShape<typeof Temp
     readiness: toReadiness(spec.readiness),
     description: spec.description,
     labels: { ...spec.labels },
+    ...(spec.access === undefined
+      ? {}
+      : {
+          access: {
+            projects: [...spec.access.projects],
+            roles: spec.access.roles.map((role) => roleValues[role]),
+          },
+        }),
   };
 }
 
@@ -67,6 +102,7 @@ export function toTemplateSpec(spec: TemplateSpec): MessageInitShape<typeof Temp
 export function readTemplateSpec(checks: FieldChecks, field: Field<TemplateSpecMessage>): TemplateSpec {
   const { path, value: spec } = field;
   const guestOsField = { path: `${path}.guest_os`, value: spec.guestOs };
+  const access = readAccess(checks, { path: `${path}.access`, value: spec.access });
   const architectureField = { path: `${path}.architecture`, value: spec.architecture };
   return {
     source: readSource(checks, { path, value: spec.source }),
@@ -81,7 +117,27 @@ export function readTemplateSpec(checks: FieldChecks, field: Field<TemplateSpecM
       canHaveLines: true,
     }),
     labels: readLabels(checks, { path: `${path}.labels`, value: spec.labels }),
+    ...(access === undefined ? {} : { access }),
   };
+}
+
+/** That everybody may is said by leaving it out, however it came. */
+function readAccess(
+  checks: FieldChecks,
+  { path, value }: Field<TemplateSpecMessage["access"]>,
+): TemplateAccess | undefined {
+  if (value === undefined || (value.projects.length === 0 && value.roles.length === 0)) return undefined;
+  checks.count(`${path}.projects`, value.projects.length, accessProjectsMax);
+  checks.count(`${path}.roles`, value.roles.length, accessRolesMax);
+  const projects = value.projects
+    .slice(0, accessProjectsMax)
+    .map((project, index) => checks.text(`${path}.projects[${index}]`, project, { lengthMax: projectLengthMax }));
+  const roles = value.roles
+    .slice(0, accessRolesMax)
+    .map(
+      (role, index) => requiredWord(checks, { path: `${path}.roles[${index}]`, value: role }, roleValues) ?? "admin",
+    );
+  return { projects: [...new Set(projects)], roles: [...new Set(roles)] };
 }
 
 const guestToolsAnswer: Readiness = {

@@ -79,7 +79,10 @@ function toFailure(failure: VmFailure): MessageInitShape<typeof VmFailureSchema>
   };
 }
 
-/** "Placed": it has a host. "Ready": it can be used; not known while its host does not talk. */
+/**
+ * "Placed": it has a host. "Ready": it can be used; not known while its host does not talk. "TemplateTrusted": only of a VM that was
+ * asked for while its template was tainted, and FALSE.
+ */
 function toConditions(vm: VmRecord, message: string): MessageInitShape<typeof ConditionSchema>[] {
   const isPlaced = vm.host !== undefined;
   const placedSinceMs = vm.timeline.findLast((entry) => entry.state === "PLACED")?.timeMs;
@@ -98,5 +101,16 @@ function toConditions(vm: VmRecord, message: string): MessageInitShape<typeof Co
       message,
       sinceMs: vm.stateSinceMs,
     }),
+    ...(vm.taint === undefined
+      ? []
+      : [
+          toCondition({
+            type: "TemplateTrusted",
+            holds: false,
+            reason: "TemplateTainted",
+            message: `templates/${vm.spec.template} was tainted when the VM was asked for: ${vm.taint}`,
+            sinceMs: vm.createTimeMs,
+          }),
+        ]),
   ];
 }

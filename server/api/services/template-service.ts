@@ -8,12 +8,14 @@ import {
   type UpdateTemplateRequest,
 } from "../../../shared/gen/es/meridian/v1/template_service_pb.ts";
 import { asTemplateId } from "../../../shared/ids.ts";
+import type { TemplateJudge } from "../../pool/events.ts";
 import type { TemplateRecord } from "../../pool/template.ts";
 import { answerRecord, getRecord, getResource } from "../answer.ts";
 import { changeUntilDone, readEtag } from "../change-loop.ts";
 import type { ApiContext } from "../context.ts";
 import { readTemplateSpec, toTemplateSpec } from "../convert/template.ts";
 import { FieldChecks } from "../field-checks.ts";
+import { descriptionLengthMax } from "../limits.ts";
 import { listResources } from "../list/list.ts";
 import { readRequestId, requestKeyOf } from "../request-key.ts";
 import { templateKind } from "../resource-kind.ts";
@@ -46,6 +48,37 @@ export function templateService(context: ApiContext): ServiceBinding {
       await context.engine.submit({ type: "template-delete", id, ...(etag === undefined ? {} : { etag }) });
       return {};
     },
+    taintTemplate: async (request, { caller: { principal: by } }) =>
+      answer(judgeTemplate(context, request, { by, state: "TAINTED", reason: request.reason })),
+    revokeTemplate: async (request, { caller: { principal: by } }) => {
+      const stops = request.stopRunning ? ({ stopsRunning: true } as const) : {};
+      return answer(judgeTemplate(context, request, { by, state: "REVOKED", reason: request.reason, ...stops }));
+    },
+    restoreTemplate: async (request, { caller: { principal: by } }) =>
+      answer(judgeTemplate(context, request, { by, state: "ACTIVE", reason: "" })),
+  });
+}
+
+type Judgement = Pick<TemplateJudge, "state" | "reason" | "stopsRunning">;
+
+function judgeTemplate(
+  context: ApiContext,
+  { name, etag: askedEtag }: { readonly name: string; readonly etag: string },
+  { by, ...judgement }: Judgement & { readonly by: string },
+): Promise<TemplateRecord> {
+  const id = idOfName("templates", name);
+  const etag = readEtag(askedEtag);
+  if (judgement.state !== "ACTIVE") {
+    const checks = new FieldChecks();
+    checks.text("reason", judgement.reason, { lengthMax: descriptionLengthMax });
+    checks.finish();
+  }
+  return context.engine.submit({
+    type: "template-judge",
+    id,
+    by,
+    ...judgement,
+    ...(etag === undefined ? {} : { etag }),
   });
 }
 

@@ -14,9 +14,11 @@ import {
 } from "../../../shared/gen/es/meridian/v1/vm_service_pb.ts";
 import type { VmId } from "../../../shared/ids.ts";
 import { asVmId } from "../../../shared/ids.ts";
+import { type Caller, roleIn } from "../../access/caller.ts";
 import { planVm } from "../../placement/explain.ts";
-import type { VmBatch, VmBatchCreate } from "../../pool/events.ts";
+import type { VmBatch, VmBatchCreate, VmCreate } from "../../pool/events.ts";
 import { resolveImage } from "../../pool/image.ts";
+import { checkTemplateUse } from "../../pool/template-use.ts";
 import type { VmRecord, VmSpec } from "../../pool/vm.ts";
 import { getRecord } from "../answer.ts";
 import type { ApiContext } from "../context.ts";
@@ -40,7 +42,8 @@ export async function createVm(
   const spec = readNewSpec("vm.spec", request.vm?.spec);
   const { principal: owner } = caller;
   const key = requestKeyOf(`CreateVm/${owner}`, requestId, { vmId, spec });
-  return context.engine.submit({ type: "vm-create", id, uid: context.ids.uid(), spec, owner, ...key });
+  const by = creatorOf(caller, spec);
+  return context.engine.submit({ type: "vm-create", id, uid: context.ids.uid(), spec, ...by, ...key });
 }
 
 const fits = {
@@ -70,7 +73,8 @@ export async function batchCreateVms(
   const { principal: owner } = caller;
   const key = requestKeyOf(`BatchCreateVms/${owner}`, requestId, { fit, asked });
   const vms = asked.map(({ vmId, spec }) => ({ id: newVmId(context, vmId), uid: context.ids.uid(), spec }));
-  return context.engine.submit({ type: "vm-batch-create", vms, owner, fit, ...key });
+  const by = vms[0] === undefined ? { owner } : creatorOf(caller, vms[0].spec);
+  return context.engine.submit({ type: "vm-batch-create", vms, ...by, fit, ...key });
 }
 
 export async function cloneVm(
@@ -86,12 +90,14 @@ export async function cloneVm(
   const { principal: owner } = caller;
   const key = requestKeyOf(`CloneVm/${owner}`, requestId, { name, vmId, parts });
   const spec = specOfCopy(await getRecord(context, vmKind, sourceId), parts);
-  return context.engine.submit({ type: "vm-create", id, uid: context.ids.uid(), spec, owner, ...key });
+  const by = creatorOf(caller, spec);
+  return context.engine.submit({ type: "vm-create", id, uid: context.ids.uid(), spec, ...by, ...key });
 }
 
 export function planNewVm(
   context: ApiContext,
   request: PlanVmRequest,
+  { caller }: CallContext,
 ): Promise<MessageInitShape<typeof PlacementExplanationSchema>> {
   const spec = readNewSpec("spec", request.spec);
   const count = request.count === 0 ? 1 : request.count;
@@ -99,9 +105,16 @@ export function planNewVm(
   return context.engine.read((view) => {
     const { host } = spec.placement;
     if (host !== undefined && !view.hosts.has(host)) throw notFound(`hosts/${host}`);
+    checkTemplateUse(view, spec, roleIn(caller, spec.project));
     const plan = { spec, image: resolveImage(view, spec), count, nowMs: context.engine.nowMs() };
     return toExplanation(planVm(view, plan));
   });
+}
+
+/** Who asks for a VM, and his role where it is to be. */
+function creatorOf(caller: Caller, { project }: VmSpec): Pick<VmCreate, "owner" | "role"> {
+  const role = roleIn(caller, project);
+  return { owner: caller.principal, ...(role === undefined ? {} : { role }) };
 }
 
 /** The id that the caller chose, or a new one. */

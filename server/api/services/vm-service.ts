@@ -73,7 +73,7 @@ export function vmService(context: ApiContext): ServiceBinding {
       });
       return { explanation };
     },
-    planVm: async (request) => ({ explanation: await planNewVm(context, request) }),
+    planVm: async (request, call) => ({ explanation: await planNewVm(context, request, call) }),
     execVm: (requests, call) => execVm(context, requests, call),
   });
 }

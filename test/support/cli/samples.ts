@@ -63,7 +63,7 @@ export function sampleHost(id: string, init: Init<typeof HostSchema> = {}): Host
   });
 }
 
-export function sampleTemplate(id: string): Template {
+export function sampleTemplate(id: string, state: TemplateStatus_State = TemplateStatus_State.ACTIVE): Template {
   return create(TemplateSchema, {
     name: `templates/${id}`,
     spec: {
@@ -72,7 +72,7 @@ export function sampleTemplate(id: string): Template {
       architecture: Architecture.ARM64,
       resources: { cpuCount: 4, memoryMib: 8192, diskMib: 65_536 },
     },
-    status: { state: TemplateStatus_State.ACTIVE, hosts: ["hosts/mac-1"], vmCount: 2 },
+    status: { state, hosts: ["hosts/mac-1"], vmCount: 2 },
     createTime: before(3600),
   });
 }

@@ -13,5 +13,7 @@ export const harmlessAdditions: Readonly<Record<string, string>> = {
   "template.trouble": "an older program blames hosts for what a template does",
   "vm.reservation": "an older program keeps no room: smaller VMs may take it, as they always did",
   "request.batch": "an older program has no batches, whose request ids nobody else asks with",
+  "vm.taint": "an older program does not warn",
+  "vm.endReason.TemplateRevoked": "an older program says that the VM's lifetime was over",
   "host.drainStart": "an older program does not tell since when a host is being drained",
 };

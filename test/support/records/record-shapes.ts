@@ -106,11 +106,19 @@ const templateShape: ShapeOf<TemplateRecord> = {
     readiness: readinessShape,
     description: "string",
     labels: { map: "string" },
+    "access?": { projects: ["string"], roles: [{ words: { viewer: 1, user: 1, operator: 1, admin: 1 } }] },
   },
   generation: "number",
   createTimeMs: "number",
   updateTimeMs: "number",
   revision: "number",
+  "standing?": {
+    state: { words: { TAINTED: 1, REVOKED: 1 } },
+    reason: "string",
+    by: "string",
+    timeMs: "number",
+    "stopsRunning?": "boolean",
+  },
   "trouble?": { failures: [{ host: "string", timeMs: "number" }], madeOn: ["string"] },
 };
 

@@ -135,6 +135,7 @@ export const vmShape: ShapeOf<VmRecord> = {
   "deadlineMs?": "number",
   "leaseEndMs?": "number",
   "reservation?": { host: "string", sinceMs: "number" },
-  "endReason?": { words: { LeaseExpired: 1, LifetimeOver: 1 } },
+  "taint?": "string",
+  "endReason?": { words: { LeaseExpired: 1, LifetimeOver: 1, TemplateRevoked: 1 } },
   timeline: [{ state: stateShape, timeMs: "number", reason: "string" }],
 };

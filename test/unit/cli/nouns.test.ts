@@ -12,8 +12,11 @@ import {
   type DrainHostRequest,
   type UpdateHostRequest,
 } from "../../../shared/gen/es/meridian/v1/host_service_pb.ts";
+import { Role } from "../../../shared/gen/es/meridian/v1/service_account_pb.ts";
+import { type Template, TemplateStatus_State } from "../../../shared/gen/es/meridian/v1/template_pb.ts";
 import type {
   CreateTemplateRequest,
+  RevokeTemplateRequest,
   UpdateTemplateRequest,
 } from "../../../shared/gen/es/meridian/v1/template_service_pb.ts";
 import { Architecture, Condition_State, GuestOs, WatchEventType } from "../../../shared/gen/es/meridian/v1/types_pb.ts";
@@ -171,6 +174,57 @@ describe("meridian template", () => {
       [spec?.guestOs, spec?.architecture, spec?.resources?.memoryMib],
       [GuestOs.MACOS, Architecture.ARM64, 8192],
     );
+  });
+
+  it("create and update say who may use a template", async () => {
+    const requests: { readonly template?: Template | undefined }[] = [];
+    const keep = (request: CreateTemplateRequest | UpdateTemplateRequest) => {
+      requests.push(request);
+      return { template: sampleTemplate("macos-15") };
+    };
+    const script = { templates: { createTemplate: keep, updateTemplate: keep } };
+    const allow = ["--allow-project", "ios", "--allow-project", "projects/web", "--allow-role", "operator"];
+    await runAgainst(script, ["template", "create", "--id", "macos-15", ...full, ...allow]);
+    const access = requests[0]?.template?.spec?.access;
+    assert.deepEqual([access?.projects, access?.roles], [["ios", "web"], [Role.OPERATOR]]);
+    await runAgainst(script, ["template", "update", "macos-15", "--allow-all"]);
+    assert.deepEqual(requests[1]?.template?.spec?.access?.projects, []);
+    const both = await runAgainst(script, ["template", "update", "macos-15", "--allow-all", ...allow]);
+    assert.equal(both.exitCode, 2);
+    assert.equal((await runAgainst(script, ["template", "update", "macos-15", "--allow-role", "king"])).exitCode, 2);
+  });
+
+  it("taint, revoke and restore say what has become of it", async () => {
+    const reasons: string[] = [];
+    const judged = (state: TemplateStatus_State) => (request: { readonly name: string; readonly reason?: string }) => {
+      reasons.push(request.reason ?? "");
+      return { template: sampleTemplate(request.name.replace("templates/", ""), state) };
+    };
+    const stops: boolean[] = [];
+    const revoke = judged(TemplateStatus_State.REVOKED);
+    const script = {
+      templates: {
+        taintTemplate: judged(TemplateStatus_State.TAINTED),
+        revokeTemplate: (request: RevokeTemplateRequest) => {
+          stops.push(request.stopRunning);
+          return revoke(request);
+        },
+        restoreTemplate: judged(TemplateStatus_State.ACTIVE),
+      },
+    };
+    const why = ["--reason", "leaked"];
+    const tainted = await runAgainst(script, ["template", "taint", "macos-15", ...why]);
+    assert.equal(tainted.out, "templates/macos-15 is TAINTED\n");
+    const revoked = await runAgainst(script, ["template", "revoke", "macos-15", "--stop-running", ...why]);
+    assert.equal(revoked.out, "templates/macos-15 is REVOKED\n");
+    const asJson = await runAgainst(script, ["template", "restore", "macos-15", "--json"]);
+    assert.equal(JSON.parse(asJson.out).status.state, "STATE_ACTIVE");
+    assert.deepEqual([reasons, stops], [["leaked", "leaked", ""], [true]]);
+    for (const verb of ["taint", "revoke"]) {
+      const { exitCode, err } = await runAgainst(script, ["template", verb, "macos-15"]);
+      assert.equal(exitCode, 2);
+      assert.ok(err.includes("--reason is missing"), err);
+    }
   });
 
   it("create without one of its flags says which", async () => {

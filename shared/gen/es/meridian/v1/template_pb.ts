@@ -6,6 +6,8 @@ import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2"
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Role } from "./service_account_pb.ts";
+import { file_meridian_v1_service_account } from "./service_account_pb.ts";
 import type { Architecture, Condition, GuestOs, ReadinessProbe, Resources } from "./types_pb.ts";
 import { file_meridian_v1_types } from "./types_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
@@ -14,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file meridian/v1/template.proto.
  */
 export const file_meridian_v1_template: GenFile = /*@__PURE__*/
-  fileDesc("ChptZXJpZGlhbi92MS90ZW1wbGF0ZS5wcm90bxILbWVyaWRpYW4udjEi/wEKCFRlbXBsYXRlEgwKBG5hbWUYASABKAkSCwoDdWlkGAIgASgJEicKBHNwZWMYAyABKAsyGS5tZXJpZGlhbi52MS5UZW1wbGF0ZVNwZWMSKwoGc3RhdHVzGAQgASgLMhsubWVyaWRpYW4udjEuVGVtcGxhdGVTdGF0dXMSEgoKZ2VuZXJhdGlvbhgFIAEoAxIvCgtjcmVhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGV0YWcYCCABKAkipAMKDFRlbXBsYXRlU3BlYxItCgdjYXRhbG9nGAEgASgLMhoubWVyaWRpYW4udjEuQ2F0YWxvZ1NvdXJjZUgAEiwKB2hvc3Rfdm0YAiABKAsyGS5tZXJpZGlhbi52MS5Ib3N0Vm1Tb3VyY2VIABImCghndWVzdF9vcxgDIAEoDjIULm1lcmlkaWFuLnYxLkd1ZXN0T3MSLwoMYXJjaGl0ZWN0dXJlGAQgASgOMhkubWVyaWRpYW4udjEuQXJjaGl0ZWN0dXJlEikKCXJlc291cmNlcxgFIAEoCzIWLm1lcmlkaWFuLnYxLlJlc291cmNlcxIuCglyZWFkaW5lc3MYBiABKAsyGy5tZXJpZGlhbi52MS5SZWFkaW5lc3NQcm9iZRITCgtkZXNjcmlwdGlvbhgHIAEoCRI1CgZsYWJlbHMYCCADKAsyJS5tZXJpZGlhbi52MS5UZW1wbGF0ZVNwZWMuTGFiZWxzRW50cnkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIICgZzb3VyY2UiRQoNQ2F0YWxvZ1NvdXJjZRIPCgdjYXRhbG9nGAEgASgJEhIKCmNhdGFsb2dfaWQYAiABKAkSDwoHdmVyc2lvbhgDIAEoCSIfCgxIb3N0Vm1Tb3VyY2USDwoHdm1fbmFtZRgBIAEoCSLyAQoOVGVtcGxhdGVTdGF0dXMSMAoFc3RhdGUYASABKA4yIS5tZXJpZGlhbi52MS5UZW1wbGF0ZVN0YXR1cy5TdGF0ZRINCgVob3N0cxgCIAMoCRIQCgh2bV9jb3VudBgDIAEoDRIqCgpjb25kaXRpb25zGAogAygLMhYubWVyaWRpYW4udjEuQ29uZGl0aW9uEi8KCGZhaWx1cmVzGAsgASgLMh0ubWVyaWRpYW4udjEuVGVtcGxhdGVGYWlsdXJlcyIwCgVTdGF0ZRIVChFTVEFURV9VTlNQRUNJRklFRBAAEhAKDFNUQVRFX0FDVElWRRABIn0KEFRlbXBsYXRlRmFpbHVyZXMSDQoFaG9zdHMYASADKAkSFQoNd29ya2luZ19ob3N0cxgCIAEoDRIUCgxmYWlsdXJlX3JhdGUYAyABKAESLQoJbGFzdF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLQAQoHQ2F0YWxvZxIMCgRuYW1lGAEgASgJEgsKA3VpZBgCIAEoCRImCgRzcGVjGAMgASgLMhgubWVyaWRpYW4udjEuQ2F0YWxvZ1NwZWMSEgoKZ2VuZXJhdGlvbhgEIAEoAxIvCgtjcmVhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGV0YWcYByABKAkifgoLQ2F0YWxvZ1NwZWMSCwoDdXJsGAEgASgJEjQKC2NyZWRlbnRpYWxzGAIgASgLMh8ubWVyaWRpYW4udjEuQ2F0YWxvZ0NyZWRlbnRpYWxzEhcKD2hhc19jcmVkZW50aWFscxgDIAEoCBITCgtkZXNjcmlwdGlvbhgEIAEoCSJJChJDYXRhbG9nQ3JlZGVudGlhbHMSEAoIdXNlcm5hbWUYASABKAkSEAoIcGFzc3dvcmQYAiABKAkSDwoHYXBpX2tleRgDIAEoCWIGcHJvdG8z", [file_google_protobuf_timestamp, file_meridian_v1_types]);
+  fileDesc("ChptZXJpZGlhbi92MS90ZW1wbGF0ZS5wcm90bxILbWVyaWRpYW4udjEi/wEKCFRlbXBsYXRlEgwKBG5hbWUYASABKAkSCwoDdWlkGAIgASgJEicKBHNwZWMYAyABKAsyGS5tZXJpZGlhbi52MS5UZW1wbGF0ZVNwZWMSKwoGc3RhdHVzGAQgASgLMhsubWVyaWRpYW4udjEuVGVtcGxhdGVTdGF0dXMSEgoKZ2VuZXJhdGlvbhgFIAEoAxIvCgtjcmVhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGV0YWcYCCABKAki0QMKDFRlbXBsYXRlU3BlYxItCgdjYXRhbG9nGAEgASgLMhoubWVyaWRpYW4udjEuQ2F0YWxvZ1NvdXJjZUgAEiwKB2hvc3Rfdm0YAiABKAsyGS5tZXJpZGlhbi52MS5Ib3N0Vm1Tb3VyY2VIABImCghndWVzdF9vcxgDIAEoDjIULm1lcmlkaWFuLnYxLkd1ZXN0T3MSLwoMYXJjaGl0ZWN0dXJlGAQgASgOMhkubWVyaWRpYW4udjEuQXJjaGl0ZWN0dXJlEikKCXJlc291cmNlcxgFIAEoCzIWLm1lcmlkaWFuLnYxLlJlc291cmNlcxIuCglyZWFkaW5lc3MYBiABKAsyGy5tZXJpZGlhbi52MS5SZWFkaW5lc3NQcm9iZRITCgtkZXNjcmlwdGlvbhgHIAEoCRI1CgZsYWJlbHMYCCADKAsyJS5tZXJpZGlhbi52MS5UZW1wbGF0ZVNwZWMuTGFiZWxzRW50cnkSKwoGYWNjZXNzGAkgASgLMhsubWVyaWRpYW4udjEuVGVtcGxhdGVBY2Nlc3MaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIICgZzb3VyY2UiRAoOVGVtcGxhdGVBY2Nlc3MSEAoIcHJvamVjdHMYASADKAkSIAoFcm9sZXMYAiADKA4yES5tZXJpZGlhbi52MS5Sb2xlIkUKDUNhdGFsb2dTb3VyY2USDwoHY2F0YWxvZxgBIAEoCRISCgpjYXRhbG9nX2lkGAIgASgJEg8KB3ZlcnNpb24YAyABKAkiHwoMSG9zdFZtU291cmNlEg8KB3ZtX25hbWUYASABKAkigwMKDlRlbXBsYXRlU3RhdHVzEjAKBXN0YXRlGAEgASgOMiEubWVyaWRpYW4udjEuVGVtcGxhdGVTdGF0dXMuU3RhdGUSDQoFaG9zdHMYAiADKAkSEAoIdm1fY291bnQYAyABKA0SDgoGcmVhc29uGAQgASgJEhIKCmNoYW5nZWRfYnkYBSABKAkSLgoKc3RhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNc3RvcHNfcnVubmluZxgHIAEoCBIqCgpjb25kaXRpb25zGAogAygLMhYubWVyaWRpYW4udjEuQ29uZGl0aW9uEi8KCGZhaWx1cmVzGAsgASgLMh0ubWVyaWRpYW4udjEuVGVtcGxhdGVGYWlsdXJlcyJWCgVTdGF0ZRIVChFTVEFURV9VTlNQRUNJRklFRBAAEhAKDFNUQVRFX0FDVElWRRABEhEKDVNUQVRFX1RBSU5URUQQAhIRCg1TVEFURV9SRVZPS0VEEAMifQoQVGVtcGxhdGVGYWlsdXJlcxINCgVob3N0cxgBIAMoCRIVCg13b3JraW5nX2hvc3RzGAIgASgNEhQKDGZhaWx1cmVfcmF0ZRgDIAEoARItCglsYXN0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wItABCgdDYXRhbG9nEgwKBG5hbWUYASABKAkSCwoDdWlkGAIgASgJEiYKBHNwZWMYAyABKAsyGC5tZXJpZGlhbi52MS5DYXRhbG9nU3BlYxISCgpnZW5lcmF0aW9uGAQgASgDEi8KC2NyZWF0ZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEZXRhZxgHIAEoCSJ+CgtDYXRhbG9nU3BlYxILCgN1cmwYASABKAkSNAoLY3JlZGVudGlhbHMYAiABKAsyHy5tZXJpZGlhbi52MS5DYXRhbG9nQ3JlZGVudGlhbHMSFwoPaGFzX2NyZWRlbnRpYWxzGAMgASgIEhMKC2Rlc2NyaXB0aW9uGAQgASgJIkkKEkNhdGFsb2dDcmVkZW50aWFscxIQCgh1c2VybmFtZRgBIAEoCRIQCghwYXNzd29yZBgCIAEoCRIPCgdhcGlfa2V5GAMgASgJYgZwcm90bzM", [file_google_protobuf_timestamp, file_meridian_v1_service_account, file_meridian_v1_types]);
 
 /**
  * A golden image that VMs are made of.
@@ -156,6 +158,13 @@ export type TemplateSpec = Message<"meridian.v1.TemplateSpec"> & {
    * @generated from field: map<string, string> labels = 8;
    */
   labels: { [key: string]: string };
+
+  /**
+   * Who may make VMs of it. Absent: whoever may make VMs.
+   *
+   * @generated from field: meridian.v1.TemplateAccess access = 9;
+   */
+  access?: TemplateAccess | undefined;
 };
 
 /**
@@ -164,6 +173,34 @@ export type TemplateSpec = Message<"meridian.v1.TemplateSpec"> & {
  */
 export const TemplateSpecSchema: GenMessage<TemplateSpec> = /*@__PURE__*/
   messageDesc(file_meridian_v1_template, 1);
+
+/**
+ * Who may make VMs of a template, in addition to the role that making a VM needs. Seeing the template is by role alone.
+ *
+ * @generated from message meridian.v1.TemplateAccess
+ */
+export type TemplateAccess = Message<"meridian.v1.TemplateAccess"> & {
+  /**
+   * The projects whose VMs may be made of it, such as "ios", at most 64. Empty: those of every project.
+   *
+   * @generated from field: repeated string projects = 1;
+   */
+  projects: string[];
+
+  /**
+   * Roles of which the caller needs one, or a higher one, in the VM's project. Empty: any.
+   *
+   * @generated from field: repeated meridian.v1.Role roles = 2;
+   */
+  roles: Role[];
+};
+
+/**
+ * Describes the message meridian.v1.TemplateAccess.
+ * Use `create(TemplateAccessSchema)` to create a new message.
+ */
+export const TemplateAccessSchema: GenMessage<TemplateAccess> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_template, 2);
 
 /**
  * A manifest in a Parallels catalog.
@@ -198,7 +235,7 @@ export type CatalogSource = Message<"meridian.v1.CatalogSource"> & {
  * Use `create(CatalogSourceSchema)` to create a new message.
  */
 export const CatalogSourceSchema: GenMessage<CatalogSource> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_template, 2);
+  messageDesc(file_meridian_v1_template, 3);
 
 /**
  * A golden VM that stands on the hosts.
@@ -219,7 +256,7 @@ export type HostVmSource = Message<"meridian.v1.HostVmSource"> & {
  * Use `create(HostVmSourceSchema)` to create a new message.
  */
 export const HostVmSourceSchema: GenMessage<HostVmSource> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_template, 3);
+  messageDesc(file_meridian_v1_template, 4);
 
 /**
  * What is so about a template. Written by the server.
@@ -228,7 +265,7 @@ export const HostVmSourceSchema: GenMessage<HostVmSource> = /*@__PURE__*/
  */
 export type TemplateStatus = Message<"meridian.v1.TemplateStatus"> & {
   /**
-   * The state.
+   * The state. Changed by TaintTemplate, RevokeTemplate and RestoreTemplate alone.
    *
    * @generated from field: meridian.v1.TemplateStatus.State state = 1;
    */
@@ -247,6 +284,34 @@ export type TemplateStatus = Message<"meridian.v1.TemplateStatus"> & {
    * @generated from field: uint32 vm_count = 3;
    */
   vmCount: number;
+
+  /**
+   * Why it is TAINTED or REVOKED, as was said then.
+   *
+   * @generated from field: string reason = 4;
+   */
+  reason: string;
+
+  /**
+   * Who said so, such as "serviceAccounts/security".
+   *
+   * @generated from field: string changed_by = 5;
+   */
+  changedBy: string;
+
+  /**
+   * Since when.
+   *
+   * @generated from field: google.protobuf.Timestamp state_time = 6;
+   */
+  stateTime?: Timestamp | undefined;
+
+  /**
+   * Whether VMs that had come up were stopped too, and may not be started again, while it is REVOKED.
+   *
+   * @generated from field: bool stops_running = 7;
+   */
+  stopsRunning: boolean;
 
   /**
    * Facts about the template: "Healthy", which is FALSE with the reason "FailsOnSeveralHosts" while its VMs cannot be made or
@@ -269,7 +334,7 @@ export type TemplateStatus = Message<"meridian.v1.TemplateStatus"> & {
  * Use `create(TemplateStatusSchema)` to create a new message.
  */
 export const TemplateStatusSchema: GenMessage<TemplateStatus> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_template, 4);
+  messageDesc(file_meridian_v1_template, 5);
 
 /**
  * Names the states of a template.
@@ -290,6 +355,20 @@ export const TemplateStatus_State = {
    * @generated from enum value: STATE_ACTIVE = 1;
    */
   ACTIVE: 1,
+
+  /**
+   * It can be used, but something is wrong with it: its new VMs have the condition "TemplateTrusted" with FALSE.
+   *
+   * @generated from enum value: STATE_TAINTED = 2;
+   */
+  TAINTED: 2,
+
+  /**
+   * No VM is made of it any more.
+   *
+   * @generated from enum value: STATE_REVOKED = 3;
+   */
+  REVOKED: 3,
 } as const;
 
 /**
@@ -303,7 +382,7 @@ export type TemplateStatus_State = (typeof TemplateStatus_State)[keyof typeof Te
  * Describes the enum meridian.v1.TemplateStatus.State.
  */
 export const TemplateStatus_StateSchema: GenEnum<TemplateStatus_State> = /*@__PURE__*/
-  enumDesc(file_meridian_v1_template, 4, 0);
+  enumDesc(file_meridian_v1_template, 5, 0);
 
 /**
  * How VMs of a template have been failing, over the time for which failures count (the setting `hosts.quarantine.window`).
@@ -345,7 +424,7 @@ export type TemplateFailures = Message<"meridian.v1.TemplateFailures"> & {
  * Use `create(TemplateFailuresSchema)` to create a new message.
  */
 export const TemplateFailuresSchema: GenMessage<TemplateFailures> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_template, 5);
+  messageDesc(file_meridian_v1_template, 6);
 
 /**
  * A Parallels catalog that hosts can pull from.
@@ -408,7 +487,7 @@ export type Catalog = Message<"meridian.v1.Catalog"> & {
  * Use `create(CatalogSchema)` to create a new message.
  */
 export const CatalogSchema: GenMessage<Catalog> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_template, 6);
+  messageDesc(file_meridian_v1_template, 7);
 
 /**
  * What a catalog is.
@@ -450,7 +529,7 @@ export type CatalogSpec = Message<"meridian.v1.CatalogSpec"> & {
  * Use `create(CatalogSpecSchema)` to create a new message.
  */
 export const CatalogSpecSchema: GenMessage<CatalogSpec> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_template, 7);
+  messageDesc(file_meridian_v1_template, 8);
 
 /**
  * How a host proves to a catalog who it is.
@@ -485,5 +564,5 @@ export type CatalogCredentials = Message<"meridian.v1.CatalogCredentials"> & {
  * Use `create(CatalogCredentialsSchema)` to create a new message.
  */
 export const CatalogCredentialsSchema: GenMessage<CatalogCredentials> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_template, 8);
+  messageDesc(file_meridian_v1_template, 9);
 

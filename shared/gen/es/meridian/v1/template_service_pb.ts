@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file meridian/v1/template_service.proto.
  */
 export const file_meridian_v1_template_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJtZXJpZGlhbi92MS90ZW1wbGF0ZV9zZXJ2aWNlLnByb3RvEgttZXJpZGlhbi52MSJpChVDcmVhdGVUZW1wbGF0ZVJlcXVlc3QSJwoIdGVtcGxhdGUYASABKAsyFS5tZXJpZGlhbi52MS5UZW1wbGF0ZRITCgt0ZW1wbGF0ZV9pZBgCIAEoCRISCgpyZXF1ZXN0X2lkGAMgASgJIkEKFkNyZWF0ZVRlbXBsYXRlUmVzcG9uc2USJwoIdGVtcGxhdGUYASABKAsyFS5tZXJpZGlhbi52MS5UZW1wbGF0ZSIiChJHZXRUZW1wbGF0ZVJlcXVlc3QSDAoEbmFtZRgBIAEoCSI+ChNHZXRUZW1wbGF0ZVJlc3BvbnNlEicKCHRlbXBsYXRlGAEgASgLMhUubWVyaWRpYW4udjEuVGVtcGxhdGUiXwoUTGlzdFRlbXBsYXRlc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSDgoGZmlsdGVyGAMgASgJEhAKCG9yZGVyX2J5GAQgASgJImwKFUxpc3RUZW1wbGF0ZXNSZXNwb25zZRIoCgl0ZW1wbGF0ZXMYASADKAsyFS5tZXJpZGlhbi52MS5UZW1wbGF0ZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSEAoIcmV2aXNpb24YAyABKAMiPgoVV2F0Y2hUZW1wbGF0ZXNSZXF1ZXN0Eg4KBmZpbHRlchgBIAEoCRIVCg1mcm9tX3JldmlzaW9uGAIgASgDIn4KFldhdGNoVGVtcGxhdGVzUmVzcG9uc2USKQoEdHlwZRgBIAEoDjIbLm1lcmlkaWFuLnYxLldhdGNoRXZlbnRUeXBlEicKCHRlbXBsYXRlGAIgASgLMhUubWVyaWRpYW4udjEuVGVtcGxhdGUSEAoIcmV2aXNpb24YAyABKAMicQoVVXBkYXRlVGVtcGxhdGVSZXF1ZXN0EicKCHRlbXBsYXRlGAEgASgLMhUubWVyaWRpYW4udjEuVGVtcGxhdGUSLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrIkEKFlVwZGF0ZVRlbXBsYXRlUmVzcG9uc2USJwoIdGVtcGxhdGUYASABKAsyFS5tZXJpZGlhbi52MS5UZW1wbGF0ZSIzChVEZWxldGVUZW1wbGF0ZVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIhgKFkRlbGV0ZVRlbXBsYXRlUmVzcG9uc2UyqQQKD1RlbXBsYXRlU2VydmljZRJZCg5DcmVhdGVUZW1wbGF0ZRIiLm1lcmlkaWFuLnYxLkNyZWF0ZVRlbXBsYXRlUmVxdWVzdBojLm1lcmlkaWFuLnYxLkNyZWF0ZVRlbXBsYXRlUmVzcG9uc2USUAoLR2V0VGVtcGxhdGUSHy5tZXJpZGlhbi52MS5HZXRUZW1wbGF0ZVJlcXVlc3QaIC5tZXJpZGlhbi52MS5HZXRUZW1wbGF0ZVJlc3BvbnNlElYKDUxpc3RUZW1wbGF0ZXMSIS5tZXJpZGlhbi52MS5MaXN0VGVtcGxhdGVzUmVxdWVzdBoiLm1lcmlkaWFuLnYxLkxpc3RUZW1wbGF0ZXNSZXNwb25zZRJbCg5XYXRjaFRlbXBsYXRlcxIiLm1lcmlkaWFuLnYxLldhdGNoVGVtcGxhdGVzUmVxdWVzdBojLm1lcmlkaWFuLnYxLldhdGNoVGVtcGxhdGVzUmVzcG9uc2UwARJZCg5VcGRhdGVUZW1wbGF0ZRIiLm1lcmlkaWFuLnYxLlVwZGF0ZVRlbXBsYXRlUmVxdWVzdBojLm1lcmlkaWFuLnYxLlVwZGF0ZVRlbXBsYXRlUmVzcG9uc2USWQoORGVsZXRlVGVtcGxhdGUSIi5tZXJpZGlhbi52MS5EZWxldGVUZW1wbGF0ZVJlcXVlc3QaIy5tZXJpZGlhbi52MS5EZWxldGVUZW1wbGF0ZVJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_field_mask, file_meridian_v1_template, file_meridian_v1_types]);
+  fileDesc("CiJtZXJpZGlhbi92MS90ZW1wbGF0ZV9zZXJ2aWNlLnByb3RvEgttZXJpZGlhbi52MSJpChVDcmVhdGVUZW1wbGF0ZVJlcXVlc3QSJwoIdGVtcGxhdGUYASABKAsyFS5tZXJpZGlhbi52MS5UZW1wbGF0ZRITCgt0ZW1wbGF0ZV9pZBgCIAEoCRISCgpyZXF1ZXN0X2lkGAMgASgJIkEKFkNyZWF0ZVRlbXBsYXRlUmVzcG9uc2USJwoIdGVtcGxhdGUYASABKAsyFS5tZXJpZGlhbi52MS5UZW1wbGF0ZSIiChJHZXRUZW1wbGF0ZVJlcXVlc3QSDAoEbmFtZRgBIAEoCSI+ChNHZXRUZW1wbGF0ZVJlc3BvbnNlEicKCHRlbXBsYXRlGAEgASgLMhUubWVyaWRpYW4udjEuVGVtcGxhdGUiXwoUTGlzdFRlbXBsYXRlc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSDgoGZmlsdGVyGAMgASgJEhAKCG9yZGVyX2J5GAQgASgJImwKFUxpc3RUZW1wbGF0ZXNSZXNwb25zZRIoCgl0ZW1wbGF0ZXMYASADKAsyFS5tZXJpZGlhbi52MS5UZW1wbGF0ZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSEAoIcmV2aXNpb24YAyABKAMiPgoVV2F0Y2hUZW1wbGF0ZXNSZXF1ZXN0Eg4KBmZpbHRlchgBIAEoCRIVCg1mcm9tX3JldmlzaW9uGAIgASgDIn4KFldhdGNoVGVtcGxhdGVzUmVzcG9uc2USKQoEdHlwZRgBIAEoDjIbLm1lcmlkaWFuLnYxLldhdGNoRXZlbnRUeXBlEicKCHRlbXBsYXRlGAIgASgLMhUubWVyaWRpYW4udjEuVGVtcGxhdGUSEAoIcmV2aXNpb24YAyABKAMicQoVVXBkYXRlVGVtcGxhdGVSZXF1ZXN0EicKCHRlbXBsYXRlGAEgASgLMhUubWVyaWRpYW4udjEuVGVtcGxhdGUSLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrIkEKFlVwZGF0ZVRlbXBsYXRlUmVzcG9uc2USJwoIdGVtcGxhdGUYASABKAsyFS5tZXJpZGlhbi52MS5UZW1wbGF0ZSIzChVEZWxldGVUZW1wbGF0ZVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIhgKFkRlbGV0ZVRlbXBsYXRlUmVzcG9uc2UiQgoUVGFpbnRUZW1wbGF0ZVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJEg4KBnJlYXNvbhgDIAEoCSJAChVUYWludFRlbXBsYXRlUmVzcG9uc2USJwoIdGVtcGxhdGUYASABKAsyFS5tZXJpZGlhbi52MS5UZW1wbGF0ZSJZChVSZXZva2VUZW1wbGF0ZVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJEg4KBnJlYXNvbhgDIAEoCRIUCgxzdG9wX3J1bm5pbmcYBCABKAgiQQoWUmV2b2tlVGVtcGxhdGVSZXNwb25zZRInCgh0ZW1wbGF0ZRgBIAEoCzIVLm1lcmlkaWFuLnYxLlRlbXBsYXRlIjQKFlJlc3RvcmVUZW1wbGF0ZVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIkIKF1Jlc3RvcmVUZW1wbGF0ZVJlc3BvbnNlEicKCHRlbXBsYXRlGAEgASgLMhUubWVyaWRpYW4udjEuVGVtcGxhdGUyugYKD1RlbXBsYXRlU2VydmljZRJZCg5DcmVhdGVUZW1wbGF0ZRIiLm1lcmlkaWFuLnYxLkNyZWF0ZVRlbXBsYXRlUmVxdWVzdBojLm1lcmlkaWFuLnYxLkNyZWF0ZVRlbXBsYXRlUmVzcG9uc2USUAoLR2V0VGVtcGxhdGUSHy5tZXJpZGlhbi52MS5HZXRUZW1wbGF0ZVJlcXVlc3QaIC5tZXJpZGlhbi52MS5HZXRUZW1wbGF0ZVJlc3BvbnNlElYKDUxpc3RUZW1wbGF0ZXMSIS5tZXJpZGlhbi52MS5MaXN0VGVtcGxhdGVzUmVxdWVzdBoiLm1lcmlkaWFuLnYxLkxpc3RUZW1wbGF0ZXNSZXNwb25zZRJbCg5XYXRjaFRlbXBsYXRlcxIiLm1lcmlkaWFuLnYxLldhdGNoVGVtcGxhdGVzUmVxdWVzdBojLm1lcmlkaWFuLnYxLldhdGNoVGVtcGxhdGVzUmVzcG9uc2UwARJZCg5VcGRhdGVUZW1wbGF0ZRIiLm1lcmlkaWFuLnYxLlVwZGF0ZVRlbXBsYXRlUmVxdWVzdBojLm1lcmlkaWFuLnYxLlVwZGF0ZVRlbXBsYXRlUmVzcG9uc2USWQoORGVsZXRlVGVtcGxhdGUSIi5tZXJpZGlhbi52MS5EZWxldGVUZW1wbGF0ZVJlcXVlc3QaIy5tZXJpZGlhbi52MS5EZWxldGVUZW1wbGF0ZVJlc3BvbnNlElYKDVRhaW50VGVtcGxhdGUSIS5tZXJpZGlhbi52MS5UYWludFRlbXBsYXRlUmVxdWVzdBoiLm1lcmlkaWFuLnYxLlRhaW50VGVtcGxhdGVSZXNwb25zZRJZCg5SZXZva2VUZW1wbGF0ZRIiLm1lcmlkaWFuLnYxLlJldm9rZVRlbXBsYXRlUmVxdWVzdBojLm1lcmlkaWFuLnYxLlJldm9rZVRlbXBsYXRlUmVzcG9uc2USXAoPUmVzdG9yZVRlbXBsYXRlEiMubWVyaWRpYW4udjEuUmVzdG9yZVRlbXBsYXRlUmVxdWVzdBokLm1lcmlkaWFuLnYxLlJlc3RvcmVUZW1wbGF0ZVJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_field_mask, file_meridian_v1_template, file_meridian_v1_types]);
 
 /**
  * Asks for a new Template.
@@ -352,6 +352,174 @@ export const DeleteTemplateResponseSchema: GenMessage<DeleteTemplateResponse> = 
   messageDesc(file_meridian_v1_template_service, 11);
 
 /**
+ * Asks to warn of a Template.
+ *
+ * @generated from message meridian.v1.TaintTemplateRequest
+ */
+export type TaintTemplateRequest = Message<"meridian.v1.TaintTemplateRequest"> & {
+  /**
+   * The name, `templates/{template}`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * If present, the resource must still have this etag.
+   *
+   * @generated from field: string etag = 2;
+   */
+  etag: string;
+
+  /**
+   * Why, for people: at most 1024 characters. Required.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message meridian.v1.TaintTemplateRequest.
+ * Use `create(TaintTemplateRequestSchema)` to create a new message.
+ */
+export const TaintTemplateRequestSchema: GenMessage<TaintTemplateRequest> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_template_service, 12);
+
+/**
+ * The answer.
+ *
+ * @generated from message meridian.v1.TaintTemplateResponse
+ */
+export type TaintTemplateResponse = Message<"meridian.v1.TaintTemplateResponse"> & {
+  /**
+   * The resource after the change.
+   *
+   * @generated from field: meridian.v1.Template template = 1;
+   */
+  template?: Template | undefined;
+};
+
+/**
+ * Describes the message meridian.v1.TaintTemplateResponse.
+ * Use `create(TaintTemplateResponseSchema)` to create a new message.
+ */
+export const TaintTemplateResponseSchema: GenMessage<TaintTemplateResponse> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_template_service, 13);
+
+/**
+ * Asks to forbid a Template.
+ *
+ * @generated from message meridian.v1.RevokeTemplateRequest
+ */
+export type RevokeTemplateRequest = Message<"meridian.v1.RevokeTemplateRequest"> & {
+  /**
+   * The name, `templates/{template}`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * If present, the resource must still have this etag.
+   *
+   * @generated from field: string etag = 2;
+   */
+  etag: string;
+
+  /**
+   * Why, for people: at most 1024 characters. Required.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+
+  /**
+   * Also stop the VMs that had come up, by cutting their power, and let nobody start them again while it is revoked.
+   *
+   * @generated from field: bool stop_running = 4;
+   */
+  stopRunning: boolean;
+};
+
+/**
+ * Describes the message meridian.v1.RevokeTemplateRequest.
+ * Use `create(RevokeTemplateRequestSchema)` to create a new message.
+ */
+export const RevokeTemplateRequestSchema: GenMessage<RevokeTemplateRequest> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_template_service, 14);
+
+/**
+ * The answer.
+ *
+ * @generated from message meridian.v1.RevokeTemplateResponse
+ */
+export type RevokeTemplateResponse = Message<"meridian.v1.RevokeTemplateResponse"> & {
+  /**
+   * The resource after the change.
+   *
+   * @generated from field: meridian.v1.Template template = 1;
+   */
+  template?: Template | undefined;
+};
+
+/**
+ * Describes the message meridian.v1.RevokeTemplateResponse.
+ * Use `create(RevokeTemplateResponseSchema)` to create a new message.
+ */
+export const RevokeTemplateResponseSchema: GenMessage<RevokeTemplateResponse> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_template_service, 15);
+
+/**
+ * Asks to make a Template usable again.
+ *
+ * @generated from message meridian.v1.RestoreTemplateRequest
+ */
+export type RestoreTemplateRequest = Message<"meridian.v1.RestoreTemplateRequest"> & {
+  /**
+   * The name, `templates/{template}`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * If present, the resource must still have this etag.
+   *
+   * @generated from field: string etag = 2;
+   */
+  etag: string;
+};
+
+/**
+ * Describes the message meridian.v1.RestoreTemplateRequest.
+ * Use `create(RestoreTemplateRequestSchema)` to create a new message.
+ */
+export const RestoreTemplateRequestSchema: GenMessage<RestoreTemplateRequest> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_template_service, 16);
+
+/**
+ * The answer.
+ *
+ * @generated from message meridian.v1.RestoreTemplateResponse
+ */
+export type RestoreTemplateResponse = Message<"meridian.v1.RestoreTemplateResponse"> & {
+  /**
+   * The resource after the change.
+   *
+   * @generated from field: meridian.v1.Template template = 1;
+   */
+  template?: Template | undefined;
+};
+
+/**
+ * Describes the message meridian.v1.RestoreTemplateResponse.
+ * Use `create(RestoreTemplateResponseSchema)` to create a new message.
+ */
+export const RestoreTemplateResponseSchema: GenMessage<RestoreTemplateResponse> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_template_service, 17);
+
+/**
  * Keeps the golden images that VMs are made of.
  *
  * @generated from service meridian.v1.TemplateService
@@ -418,6 +586,38 @@ export const TemplateService: GenService<{
     methodKind: "unary";
     input: typeof DeleteTemplateRequestSchema;
     output: typeof DeleteTemplateResponseSchema;
+  },
+  /**
+   * Warns of a template: it can still be used, and its new VMs say that it is tainted. Lifts a revocation. Errors: NOT_FOUND,
+   * INVALID_ARGUMENT, ABORTED (etag).
+   *
+   * @generated from rpc meridian.v1.TemplateService.TaintTemplate
+   */
+  taintTemplate: {
+    methodKind: "unary";
+    input: typeof TaintTemplateRequestSchema;
+    output: typeof TaintTemplateResponseSchema;
+  },
+  /**
+   * Forbids a template. From the revision of the answer on no VM of it is placed or accepted; those that wait fail with the
+   * reason "TemplateRevoked", and those that are being made are deleted. Errors: NOT_FOUND, INVALID_ARGUMENT, ABORTED (etag).
+   *
+   * @generated from rpc meridian.v1.TemplateService.RevokeTemplate
+   */
+  revokeTemplate: {
+    methodKind: "unary";
+    input: typeof RevokeTemplateRequestSchema;
+    output: typeof RevokeTemplateResponseSchema;
+  },
+  /**
+   * Makes a template ACTIVE again. What its revocation has ended stays so. Errors: NOT_FOUND, ABORTED (etag).
+   *
+   * @generated from rpc meridian.v1.TemplateService.RestoreTemplate
+   */
+  restoreTemplate: {
+    methodKind: "unary";
+    input: typeof RestoreTemplateRequestSchema;
+    output: typeof RestoreTemplateResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_meridian_v1_template_service, 0);

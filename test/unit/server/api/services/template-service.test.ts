@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import { CatalogService } from "../../../../../shared/gen/es/meridian/v1/catalog_service_pb.ts";
+import { Role } from "../../../../../shared/gen/es/meridian/v1/service_account_pb.ts";
+import { TemplateStatus_State } from "../../../../../shared/gen/es/meridian/v1/template_pb.ts";
 import { TemplateService } from "../../../../../shared/gen/es/meridian/v1/template_service_pb.ts";
-import { Architecture, GuestOs, WatchEventType } from "../../../../../shared/gen/es/meridian/v1/types_pb.ts";
+import {
+  Architecture,
+  Condition_State,
+  GuestOs,
+  WatchEventType,
+} from "../../../../../shared/gen/es/meridian/v1/types_pb.ts";
+import { VmStatus_State } from "../../../../../shared/gen/es/meridian/v1/vm_pb.ts";
 import { VmService } from "../../../../../shared/gen/es/meridian/v1/vm_service_pb.ts";
 import { fronts, refused, ServedApi, take } from "../../../../support/server/served-api.ts";
 
@@ -44,6 +52,73 @@ describe("TemplateService and CatalogService", () => {
     assert.equal(events[2]?.type, WatchEventType.BOOKMARK);
     await templates().deleteTemplate({ name: "templates/macos" });
     await refused(templates().getTemplate({ name: "templates/macos" }), "RESOURCE_NOT_FOUND");
+  });
+
+  it("taint, revoke and restore templates, and say who did it and why", async () => {
+    const name = "templates/macos";
+    await templates().createTemplate({ templateId: "macos", template: { spec } });
+    const vms = api.client(VmService);
+    const { vm: waiting } = await vms.createVm({ vm: { spec: { template: name } } });
+    const { template: tainted } = await templates().taintTemplate({ name, reason: "old" });
+    assert.deepEqual(
+      [tainted?.status?.state, tainted?.status?.reason, tainted?.status?.changedBy],
+      [TemplateStatus_State.TAINTED, "old", "insecure"],
+    );
+    const { vm: warned } = await vms.createVm({ vm: { spec: { template: name } } });
+    const condition = warned?.status?.conditions.find(({ type }) => type === "TemplateTrusted");
+    assert.equal(condition?.state, Condition_State.FALSE);
+    assert.match(condition.message, /templates\/macos was tainted.*: old/);
+    const { template: revoked } = await templates().revokeTemplate({ name, reason: "leaked", stopRunning: true });
+    assert.equal(revoked?.status?.state, TemplateStatus_State.REVOKED);
+    assert.equal(revoked.status.stopsRunning, true);
+    assert.ok(revoked.status.stateTime !== undefined);
+    const { vm: failed } = await vms.getVm({ name: waiting?.name ?? "" });
+    assert.equal(failed?.status?.state, VmStatus_State.FAILED);
+    assert.equal(failed.status.failure?.reason, "TemplateRevoked");
+    for (const front of fronts) {
+      const again = api.client(VmService, front);
+      await refused(again.createVm({ vm: { spec: { template: name } } }), "TEMPLATE_REVOKED");
+      await refused(again.planVm({ spec: { template: name } }), "TEMPLATE_REVOKED");
+    }
+    const { template: restored } = await templates().restoreTemplate({ name });
+    assert.equal(restored?.status?.state, TemplateStatus_State.ACTIVE);
+    await vms.createVm({ vm: { spec: { template: name } } });
+  });
+
+  it("refuse to judge without a reason, or by a stale etag, or what is not there", async () => {
+    const name = "templates/macos";
+    await templates().createTemplate({ templateId: "macos", template: { spec } });
+    await refused(templates().taintTemplate({ name }), "FIELD_INVALID");
+    await refused(templates().revokeTemplate({ name, reason: "x".repeat(1025) }), "FIELD_INVALID");
+    await refused(templates().revokeTemplate({ name, reason: "x", etag: '"stale"' }), "ETAG_MISMATCH");
+    await refused(templates().restoreTemplate({ name: "templates/absent" }), "RESOURCE_NOT_FOUND");
+    await refused(templates().revokeTemplate({ name: "vms/a", reason: "x" }), "FIELD_INVALID");
+  });
+
+  it("keep a template to projects and roles", async () => {
+    const access = { projects: ["ios"], roles: [Role.OPERATOR] };
+    const { template } = await templates().createTemplate({
+      templateId: "macos",
+      template: { spec: { ...spec, access } },
+    });
+    assert.deepEqual(template?.spec?.access?.projects, ["ios"]);
+    assert.deepEqual(template.spec.access.roles, [Role.OPERATOR]);
+    const vms = api.client(VmService);
+    await refused(vms.createVm({ vm: { spec: { template: "templates/macos" } } }), "TEMPLATE_NOT_ALLOWED");
+    await refused(vms.planVm({ spec: { template: "templates/macos" } }), "TEMPLATE_NOT_ALLOWED");
+    const batch = { requests: [{ vm: { spec: { template: "templates/macos" } } }] };
+    await refused(vms.batchCreateVms(batch), "TEMPLATE_NOT_ALLOWED");
+    // Without authentication everybody is an admin, who has every role.
+    await vms.createVm({ vm: { spec: { template: "templates/macos", project: "ios" } } });
+    const unknown = { projects: [""], roles: [99 as Role] };
+    const update = { template: { name: "templates/macos", spec: { access: unknown } } };
+    await refused(templates().updateTemplate(update), "FIELD_INVALID");
+    const open = {
+      template: { name: "templates/macos", spec: { access: {} } },
+      updateMask: { paths: ["spec.access"] },
+    };
+    assert.equal((await templates().updateTemplate(open)).template?.spec?.access, undefined);
+    await vms.createVm({ vm: { spec: { template: "templates/macos" } } });
   });
 
   it("exchange a template's source as a whole", async () => {

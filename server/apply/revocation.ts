@@ -1,0 +1,94 @@
+/**
+ * What is said of templates, and what a revocation does to VMs. From the event on that revokes a template no VM of it can be
+ * placed: those that wait are out of the queue at once. Their records, and those that are being made, end in the same batch,
+ * as many as a batch bears; the planner sees to the rest right after it.
+ */
+import { notFound } from "../../shared/errors.ts";
+import type { TemplateJudge, VmRevoked } from "../pool/events.ts";
+import { revokedPerBatchMax } from "../pool/limits.ts";
+import type { Pool } from "../pool/pool.ts";
+import type { TemplateRecord, TemplateStanding } from "../pool/template.ts";
+import { revocationOf } from "../pool/template-standing.ts";
+import type { VmRecord } from "../pool/vm.ts";
+import { changeVm, failVm } from "./change-vm.ts";
+import { checkEtag } from "./checks.ts";
+
+export function applyTemplateJudge(pool: Pool, event: TemplateJudge, timeMs: number): TemplateRecord {
+  const template = pool.templates.get(event.id);
+  if (template === undefined) throw notFound(`templates/${event.id}`);
+  checkEtag(template, event.etag, `templates/${event.id}`);
+  const { standing: before, ...rest } = template;
+  if (isSaid(before, event)) return template;
+  const standing = standingOf(event, timeMs);
+  const after: TemplateRecord = {
+    ...rest,
+    updateTimeMs: timeMs,
+    revision: pool.nextRevision,
+    ...(standing === undefined ? {} : { standing }),
+  };
+  pool.putTemplate(after);
+  if (standing?.state === "REVOKED") revokeVms(pool, after, timeMs);
+  return after;
+}
+
+/** Does to one VM what the standing of its template asks; false if that is nothing. */
+export function applyVmRevoked(pool: Pool, event: VmRevoked, timeMs: number): boolean {
+  const vm = pool.vms.get(event.id);
+  return vm !== undefined && revokeVm(pool, vm, timeMs);
+}
+
+function revokeVms(pool: Pool, { id, standing }: TemplateRecord, timeMs: number): void {
+  const concerned = [...pool.vmsOf(id)].flatMap((vmId) => {
+    const vm = pool.vms.get(vmId);
+    return vm === undefined || revocationOf(standing, vm) === undefined ? [] : [vm];
+  });
+  // What is on a host first: it is there that something is made.
+  const [placed, waiting] = [concerned.filter(isPlaced), concerned.filter((vm) => !isPlaced(vm))];
+  let budget = revokedPerBatchMax;
+  for (const vm of [...placed, ...waiting]) {
+    if (budget > 0) revokeVm(pool, vm, timeMs);
+    else pool.dirtyVms.add(vm.id);
+    budget -= 1;
+  }
+}
+
+function isPlaced({ host }: VmRecord): boolean {
+  return host !== undefined;
+}
+
+function revokeVm(pool: Pool, vm: VmRecord, timeMs: number): boolean {
+  const standing = pool.templates.get(vm.spec.template)?.standing;
+  const asked = revocationOf(standing, vm);
+  if (standing === undefined || asked === undefined) return false;
+  const reason = "TemplateRevoked";
+  const message = `templates/${vm.spec.template} was revoked: ${standing.reason}`;
+  const wish = { generation: vm.generation + 1, pendingAction: undefined, retryCount: 0, retryAtMs: undefined };
+  if (asked === "stop") {
+    changeVm(pool, vm, timeMs, { ...wish, spec: { ...vm.spec, wanted: "stopped" }, force: true });
+  } else if (vm.host === undefined) {
+    failVm(pool, vm, timeMs, { reason, message, suspect: "template", releasesHost: false });
+  } else {
+    changeVm(pool, vm, timeMs, {
+      ...wish,
+      spec: { ...vm.spec, wanted: "deleted" },
+      force: true,
+      endReason: reason,
+      failure: { reason, message, suspect: "template", timeMs, host: vm.host },
+    });
+  }
+  return true;
+}
+
+/** Saying the same again changes nothing; of a revocation that is to stop what runs, to say so as well is more. */
+function isSaid(standing: TemplateStanding | undefined, { state, reason, stopsRunning }: TemplateJudge): boolean {
+  if (standing === undefined) return state === "ACTIVE";
+  return (
+    standing.state === state && standing.reason === reason && (standing.stopsRunning === true || stopsRunning !== true)
+  );
+}
+
+function standingOf(event: TemplateJudge, timeMs: number): TemplateStanding | undefined {
+  const { state, reason, by, stopsRunning } = event;
+  if (state === "ACTIVE") return undefined;
+  return { state, reason, by, timeMs, ...(state === "REVOKED" && stopsRunning === true ? { stopsRunning } : {}) };
+}
