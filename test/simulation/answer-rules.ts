@@ -20,8 +20,10 @@ export class AnswerRules {
   readonly #breakRule: (rule: string, detail: string) => void;
   /** What clients were told of VMs, by uid. */
   readonly #told = new Map<Uid, { generation: number; isDeletionTold: boolean }>();
-  /** Which VM a request made, as it was answered. */
-  readonly #requests = new Map<string, Uid>();
+  /** Which VMs a request made, as it was answered first. */
+  readonly #requests = new Map<string, ReadonlySet<Uid>>();
+  /** Which try of a request made its VMs, by the number of the request: both are in the names. */
+  readonly #tries = new Map<string, string>();
   /** VMs that are deleted: their records may go, also with a batch that a crash kept from being told. */
   readonly #ended = new Set<Uid>();
   #revision = 0;
@@ -30,17 +32,37 @@ export class AnswerRules {
     this.#breakRule = breakRule;
   }
 
-  onAnswered(vm: VmRecord, { requestId }: AnsweredCall): void {
-    const told = this.#told.get(vm.uid) ?? { generation: 0, isDeletionTold: false };
-    told.generation = Math.max(told.generation, vm.generation);
-    told.isDeletionTold ||= vm.spec.wanted === "deleted";
-    this.#told.set(vm.uid, told);
+  /** @param vms what the answer shows: one, unless many were asked for. */
+  onAnswered(vms: readonly VmRecord[], { event, requestId }: AnsweredCall): void {
+    for (const vm of vms) {
+      const told = this.#told.get(vm.uid) ?? { generation: 0, isDeletionTold: false };
+      told.generation = Math.max(told.generation, vm.generation);
+      told.isDeletionTold ||= vm.spec.wanted === "deleted";
+      this.#told.set(vm.uid, told);
+    }
     if (requestId === undefined) return;
     const known = this.#requests.get(requestId);
-    this.#requests.set(requestId, vm.uid);
-    if (known !== undefined && known !== vm.uid) {
-      this.#breakRule("one request makes one VM", `request ${requestId} made ${known} and ${vm.uid}`);
+    const other = vms.find(({ uid }) => known?.has(uid) === false);
+    if (other !== undefined) {
+      this.#breakRule("one request makes its VMs once", `request ${requestId} made ${other.uid} later`);
     }
+    // Where nothing fitted, nothing was made, and the same request may make it later.
+    if (known !== undefined || vms.length === 0) return;
+    this.#requests.set(requestId, new Set(vms.map(({ uid }) => uid)));
+    if (event.type === "vm-batch-create" && event.fit !== "any" && event.vms.length > vms.length) {
+      const detail = `request ${requestId} made ${vms.length} of ${event.vms.length}`;
+      this.#breakRule("a batch is made as a whole", detail);
+    }
+  }
+
+  /** A client was told that its call failed: not so if an earlier try of it has made what it asks for. */
+  onRefused({ event, requestId }: AnsweredCall, view: PoolView | undefined): void {
+    if (requestId === undefined || view === undefined) return;
+    const id = event.type === "vm-batch-create" ? event.vms[0]?.id : "id" in event ? event.id : undefined;
+    const request = /^vm-\d+-/.exec(id ?? "")?.[0];
+    if (request === undefined) return;
+    const made = [...view.vms.values()].find((vm) => vm.id.startsWith(request) && vm.state !== "DELETED");
+    if (made !== undefined) this.#breakRule("what was done is told to who asks again", `${made.id} by ${requestId}`);
   }
 
   onServerStarted(durableRevision: number, view: PoolView | undefined): void {
@@ -50,7 +72,10 @@ export class AnswerRules {
     }
     this.#revision = durableRevision;
     if (view === undefined) return;
-    for (const { state, uid } of view.vms.values()) if (state === "DELETED") this.#ended.add(uid);
+    for (const { id, state, uid } of view.vms.values()) {
+      if (state === "DELETED") this.#ended.add(uid);
+      this.#noteTry(id);
+    }
     const byUid = new Map([...view.vms.values()].map((vm) => [vm.uid, vm]));
     for (const [uid, told] of this.#told) this.#checkTold(uid, told, byUid.get(uid));
   }
@@ -78,7 +103,23 @@ export class AnswerRules {
     }
   }
 
+  /** Two tries of one request have both made something, whether anybody was told or not. */
+  #noteTry(id: string): void {
+    const [, request, attempt] = /^vm-(\d+)-(\d+)/.exec(id) ?? [];
+    if (request === undefined || attempt === undefined) return;
+    const known = this.#tries.get(request);
+    this.#tries.set(request, attempt);
+    if (known !== undefined && known !== attempt) {
+      this.#breakRule("one request makes its VMs once", `tries ${known} and ${attempt} of request ${request} did`);
+    }
+  }
+
   #checkChange(before: VmRecord | undefined, after: VmRecord | undefined): void {
+    if (before === undefined && after !== undefined) {
+      this.#noteTry(after.id);
+      const isPlacedAtOnce = /-(?:all|any)-/.test(after.id);
+      if (isPlacedAtOnce && after.attempt === 0) this.#breakRule("what fits is placed with its batch", after.id);
+    }
     if (before?.state === "DELETED" && after !== undefined && after.uid === before.uid && after.state !== "DELETED") {
       this.#breakRule("what is deleted stays deleted", before.id);
     }

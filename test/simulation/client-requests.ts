@@ -1,5 +1,5 @@
 /** What clients ask of VMs, drawn from chance. */
-import type { VmAdopt, VmCreate, VmRenew, VmWant } from "../../server/pool/events.ts";
+import type { VmAdopt, VmBatchCreate, VmCreate, VmRenew, VmWant } from "../../server/pool/events.ts";
 import type { VmRecord, VmSpec, WantedState } from "../../server/pool/vm.ts";
 import { asTemplateId, asVmId } from "../../shared/ids.ts";
 import type { Random } from "../../simulator/random.ts";
@@ -27,6 +27,30 @@ export class ClientRequests {
   copy(source: VmRecord): ClientCall {
     const { template } = source.spec;
     return this.#createCall(this.#spec({ template, sourceVm: source.id }));
+  }
+
+  /** Some VMs of one project at once. */
+  createBatch(): ClientCall {
+    const random = this.#random;
+    const project = pick(random, ["default", "default", ...projectNames]) ?? "default";
+    const fit = pick(random, ["wait", "all", "any"] as const) ?? "wait";
+    const specs = Array.from({ length: Math.floor(random.between(2, 6)) }, () =>
+      this.#spec({ template: asTemplateId(pick(random, templateNames) ?? "linux"), project }),
+    );
+    const { requestId, number } = this.#newRequest("BatchCreateVms");
+    return {
+      requestId,
+      make: (attempt): VmBatchCreate => ({
+        type: "vm-batch-create",
+        vms: specs.map((spec, index) => ({
+          id: asVmId(`vm-${number}-${attempt}-${fit}-${index}`),
+          uid: this.#world.ids.uid(),
+          spec,
+        })),
+        fit,
+        request: { id: requestId, fingerprint: requestId },
+      }),
+    };
   }
 
   /** What a person has made on a Mac, or what is left of the pool's own. */

@@ -1,5 +1,5 @@
 /**
- * Clients of the pool: they create, copy, adopt, change, renew and delete VMs, and operators cordon, drain, label and remove
+ * Clients of the pool: they create one or many, copy, adopt, change, renew and delete VMs, and operators cordon, drain, label and remove
  * hosts, at random. Their calls take their time, answers get lost, and what got no answer is asked again: a create under its
  * request id.
  */
@@ -48,11 +48,12 @@ export class Clients {
   act(): void {
     const roll = this.#random.fraction();
     const alive = this.#aliveVms();
-    if (roll < 0.4 && alive.length < vmsMax) this.#call(this.#requests.create());
-    else if (roll < 0.65) this.#onOne(alive, (vm) => this.#requests.delete(vm));
-    else if (roll < 0.78) this.#onOne(alive, (vm) => this.#requests.want(vm));
-    else if (roll < 0.9) this.#onOne(alive.filter(hasLease), (vm) => this.#requests.renew(vm));
-    else if (roll < 0.93) this.#onOne(alive.filter(isStopped), (vm) => this.#requests.copy(vm));
+    if (roll < 0.36 && alive.length < vmsMax) this.#call(this.#requests.create());
+    else if (roll < 0.4 && alive.length < vmsMax) this.#call(this.#requests.createBatch());
+    else if (roll < 0.64) this.#onOne(alive, (vm) => this.#requests.delete(vm));
+    else if (roll < 0.76) this.#wantAndRenew(alive);
+    else if (roll < 0.87) this.#onOne(alive.filter(hasLease), (vm) => this.#requests.renew(vm));
+    else if (roll < 0.9) this.#onOne(alive.filter(isStopped), (vm) => this.#requests.copy(vm));
     else if (roll < 0.95) this.#call(this.#requests.adopt());
     else this.#call(this.#operator.act());
   }
@@ -76,6 +77,14 @@ export class Clients {
   #aliveVms(): readonly VmRecord[] {
     const { view } = this.#world.server;
     return view === undefined ? [] : [...view.vms.values()].filter((vm) => vm.spec.wanted !== "deleted");
+  }
+
+  /** Who changes a VM often renews it as well, before there is an answer. */
+  #wantAndRenew(alive: readonly VmRecord[]): void {
+    const vm = pick(this.#random, alive);
+    if (vm === undefined) return;
+    this.#call(this.#requests.want(vm));
+    if (hasLease(vm) && this.#random.chance(0.3)) this.#call(this.#requests.renew(vm));
   }
 
   #onOne(vms: readonly VmRecord[], request: (vm: VmRecord) => ClientCall): void {
@@ -121,12 +130,17 @@ export class Clients {
       if (event.type === "project-update") rules.granted.onQuotaSet(event.id, event.spec.quota);
       if (typeof reply === "object" && "image" in reply) {
         history.note(scheduler.nowMs, `client: ${event.type} of ${reply.id} answered`);
-        rules.onAnswered(reply, sent);
+        rules.onAnswered([reply], sent);
+      } else if (typeof reply === "object" && "refusedCount" in reply) {
+        history.note(scheduler.nowMs, `client: ${event.type} of ${reply.vms.map(({ id }) => id).join()} answered`);
+        rules.onAnswered(reply.vms, sent);
       }
       return true;
     } catch (error) {
-      if (error instanceof MeridianError) return error.code !== "UNAVAILABLE";
-      throw error;
+      if (!(error instanceof MeridianError)) throw error;
+      if (error.code === "UNAVAILABLE") return false;
+      if (server.isCurrent(engine)) rules.onRefused(sent);
+      return true;
     }
   }
 }

@@ -37,7 +37,8 @@ const weights: Readonly<Record<FaultKind, number>> = {
   "vm stopped by hand": 3,
   "vm started by hand": 1,
   "vm deleted by hand": 2,
-  "vm made by hand": 3,
+  "vm made by hand": 5,
+  "vm of another pool": 1,
   "journal full": 2,
   "mac's clock set": 2,
 };
@@ -72,7 +73,7 @@ export class Faults {
     server.commitMaxMs = 2;
     for (const host of hosts) {
       host.crashAtCall = undefined;
-      host.mac.faults.clear();
+      host.endFaults();
       host.journalDisk.isFull = false;
       network.heal(host.name);
       if (host.hasAgent) host.mac.bringServiceUp();

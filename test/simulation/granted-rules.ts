@@ -1,4 +1,4 @@
-/** What operators set holds for every placement: no project is given more than its quota, no host in quarantine a VM. */
+/** What operators set holds for every placement: no project is given more than its quota, no host in quarantine a VM, no VM more tries. */
 import type { RecordChange } from "../../server/pool/changes.ts";
 import type { HostRecord } from "../../server/pool/host.ts";
 import type { ProjectQuota } from "../../server/pool/project.ts";
@@ -22,6 +22,8 @@ export class GrantedRules {
   readonly #hosts = new Map<string, HostRecord>();
   /** What each project may have: the quota that was acknowledged last, and those that were asked for since. */
   readonly #quotas = new Map<string, readonly ProjectQuota[]>();
+  /** How often each VM was begun anew because a host could not make it, by uid. */
+  readonly #retries = new Map<string, number>();
 
   constructor(breakRule: (rule: string, detail: string) => void) {
     this.#breakRule = breakRule;
@@ -42,6 +44,7 @@ export class GrantedRules {
       else if (kind === "host") put(this.#hosts, id, after);
     }
     for (const change of changes) {
+      if (change.kind === "vm") this.#checkRetries(change.before, change.after);
       if (change.kind !== "vm" || change.after?.host === undefined) continue;
       const { before, after } = change;
       if (before?.attempt === after.attempt || after.image.source.kind === "adopted") continue;
@@ -74,6 +77,16 @@ export class GrantedRules {
       const detail = `${placed.id} is placed, and ${project} holds ${held[bound]} of ${most} ${bound}`;
       this.#breakRule("no project is given more than its quota", detail);
     }
+  }
+
+  #checkRetries(before: VmRecord | undefined, after: VmRecord | undefined): void {
+    // One that its host refused, or that was lost with it, goes elsewhere without being one of its tries.
+    if (before?.host === undefined || after === undefined || after.retriesUsed === before.retriesUsed) return;
+    const retries = (this.#retries.get(after.uid) ?? 0) + 1;
+    this.#retries.set(after.uid, retries);
+    const most = after.spec.retryAttempts ?? 0;
+    if (retries > most)
+      this.#breakRule("no VM is made anew more often than it may", `${after.id}: ${retries} of ${most}`);
   }
 
   #checkQuarantine(placed: VmRecord, before: HostRecord | undefined): void {

@@ -7,6 +7,7 @@ import { openJournal } from "../../agent/journal/journal.ts";
 import type { ParallelsApi } from "../../agent/parallels/api.ts";
 import type { IdSource } from "../../shared/ids.ts";
 import type { Logger } from "../../shared/log.ts";
+import type { Verb } from "../../simulator/delays.ts";
 import { createInMemoryApi } from "../../simulator/in-memory-api.ts";
 import { SimulatedMac } from "../../simulator/mac.ts";
 import type { MacOptions } from "../../simulator/mac-facts.ts";
@@ -62,6 +63,7 @@ export class HostProcess {
   #troubleCount = 0;
   #troubledMs = 0;
   #endAgentTrouble: (() => void) | undefined;
+  readonly #hangingVerbs = new Set<Verb>();
 
   constructor(options: HostProcessOptions) {
     this.#options = options;
@@ -95,6 +97,19 @@ export class HostProcess {
       this.#troubledMs = this.#options.scheduler.nowMs;
       this.#troubleCount -= 1;
     };
+  }
+
+  /** Calls of the verb hang until its faults are ended. */
+  hang(verb: Verb): void {
+    this.#hangingVerbs.add(verb);
+    this.mac.faults.hang(verb);
+  }
+
+  /** Ends the faults of one verb, or of all. */
+  endFaults(verb?: Verb): void {
+    const ended = verb === undefined ? [...this.#hangingVerbs] : [verb];
+    for (const one of ended) if (this.#hangingVerbs.delete(one)) this.hungUntilMs = this.#options.scheduler.nowMs;
+    this.mac.faults.clear(verb);
   }
 
   startAgent(): void {

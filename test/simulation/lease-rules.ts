@@ -33,6 +33,10 @@ interface Told {
   readonly lowMs: number;
   /** At this moment it begins to end the VM. */
   readonly highMs: number;
+  /** At this moment it may have begun to: between the two it counts by whichever message it believes. */
+  readonly mayEndMs: number;
+  /** A later lease has come when it may have begun to end the VM already, and may have ignored it. */
+  readonly mayBeEnding: boolean;
   readonly toldAtMs: number;
   /** The least `lowMs` of all that was told of the VM: after a crash the agent may know only that. */
   readonly weakLowMs: number;
@@ -179,9 +183,13 @@ export class LeaseRules {
     const lowMs = sentMs + leaseMs - marginMs - 2;
     const isSame = before !== undefined && Math.abs(before.lowMs - lowMs) < 10;
     const highMs = isSame ? Math.max(before.highMs, nowMs + leaseMs) : nowMs + leaseMs;
+    const mayEndMs = isSame ? Math.min(before.mayEndMs, nowMs + leaseMs) : nowMs + leaseMs;
+    const mayBeEnding = before !== undefined && (before.mayBeEnding || nowMs >= before.mayEndMs);
     this.#told.set(key, {
-      lowMs,
+      lowMs: mayBeEnding ? Math.min(before.lowMs, lowMs) : lowMs,
       highMs,
+      mayEndMs,
+      mayBeEnding,
       toldAtMs: nowMs,
       weakLowMs: Math.min(before?.weakLowMs ?? lowMs, lowMs),
       isUncertain: false,
@@ -226,7 +234,7 @@ export class LeaseRules {
     const endMs = expiry === undefined ? undefined : this.#ends.get(endKey(uid, expiry.atMs));
     const told = this.#told.get(toldKey(mac, nameOnHost(vm)));
     // One that is renewed at this very moment is looked at by that renewal.
-    if (endMs === undefined || told === undefined || told.lowMs >= endMs - 100) return;
+    if (endMs === undefined || told === undefined || told.mayBeEnding || told.lowMs >= endMs - 100) return;
     if (this.#options.nowMs() - told.toldAtMs < renewalMaxMs - 100) return;
     this.#options.breakRule(
       "a renewal reaches its host",

@@ -1,11 +1,12 @@
 /** What goes wrong on a Mac: its agent, Parallels Desktop, its disk and clock, and people. */
-import { parseHostVmName } from "../../shared/ids.ts";
+import { hostVmName, parseHostVmName } from "../../shared/ids.ts";
 import type { Verb } from "../../simulator/delays.ts";
 import type { Random } from "../../simulator/random.ts";
 import type { Vm } from "../../simulator/vm.ts";
 import { dayMs, type Fault, lasting } from "./fault.ts";
 import type { HostProcess } from "./host-process.ts";
 import { pick } from "./pick.ts";
+import type { Rules } from "./rules.ts";
 import type { World } from "./world.ts";
 
 const verbs: readonly Verb[] = [
@@ -48,20 +49,17 @@ export const macFaults = {
   "verb slow": (world, host, random) => {
     const verb = pick(random, slowVerbs) ?? "list";
     host.mac.faults.slow(verb, random.between(1_000, 40_000));
-    return lastingTrouble(world, host, random.between(5_000, 60_000), () => host.mac.faults.clear(verb));
+    return lastingTrouble(world, host, random.between(5_000, 60_000), () => host.endFaults(verb));
   },
   "verb failing": (world, host, random) => {
     const verb = pick(random, verbs) ?? "list";
     host.mac.faults.fail(verb, { rate: random.between(0.3, 1) });
-    return lastingTrouble(world, host, random.between(2_000, 60_000), () => host.mac.faults.clear(verb));
+    return lastingTrouble(world, host, random.between(2_000, 60_000), () => host.endFaults(verb));
   },
   "verb hanging": (world, host, random) => {
     const verb = pick(random, slowVerbs) ?? "list";
-    host.mac.faults.hang(verb);
-    return lastingTrouble(world, host, random.between(2_000, 240_000), () => {
-      host.mac.faults.clear(verb);
-      host.hungUntilMs = world.scheduler.nowMs;
-    });
+    host.hang(verb);
+    return lastingTrouble(world, host, random.between(2_000, 240_000), () => host.endFaults(verb));
   },
   "events silent": (world, host, random) => {
     host.mac.faults.areEventsSilent = true;
@@ -94,6 +92,15 @@ export const macFaults = {
     if (names.has(name)) return false;
     const state = pick(random, ["stopped", "running", "suspended"] as const) ?? "stopped";
     host.mac.person.createVm({ name, os: "ubuntu", cpuCount: 1, memoryMib: 2_048, diskMib: 10_000, state });
+    return true;
+  },
+  "vm of another pool": (world, host, random) => {
+    if (host.mac.vms.filter(({ name }) => parseHostVmName(name) !== undefined).length >= 20) return false;
+    const name = hostVmName(world.ids.uid(), 1);
+    const state = pick(random, ["stopped", "running"] as const) ?? "stopped";
+    byHand(world.rules, () => {
+      host.mac.person.createVm({ name, os: "ubuntu", cpuCount: 1, memoryMib: 2_048, diskMib: 10_000, state });
+    });
     return true;
   },
   "journal full": (world, host, random) => {
@@ -133,9 +140,13 @@ function onPoolVm(
     host.mac.vms.filter((one) => parseHostVmName(one.name) !== undefined && mayBe(one)),
   );
   if (vm === undefined) return false;
-  rules.macs.isByHand = true;
   host.beginTrouble()();
-  act(vm.id);
-  rules.macs.isByHand = false;
+  byHand(rules, () => act(vm.id));
   return true;
+}
+
+function byHand({ macs }: Rules, act: () => void): void {
+  macs.isByHand = true;
+  act();
+  macs.isByHand = false;
 }

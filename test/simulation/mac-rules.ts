@@ -2,6 +2,7 @@
  * What holds on the Macs: each VM there is one that the pool made for a record, once, and is left alone as long as the record
  * rests; and the pool gives nothing away that is still taken.
  */
+import { orphanGraceMs } from "../../server/pool/limits.ts";
 import type { PoolView } from "../../server/pool/view.ts";
 import type { VmRecord, VmState } from "../../server/pool/vm.ts";
 import { type HostId, hostVmName, parseHostVmName, type Uid } from "../../shared/ids.ts";
@@ -49,6 +50,8 @@ export class MacRules {
   readonly #leftOver = new Set<string>();
   /** Names that the pool gave up on a host without knowing what becomes of them there. */
   readonly #parted = new Set<string>();
+  /** When people put VMs there that carry names of ours, and that no pool of ours has made. */
+  readonly #strangers = new Map<string, number>();
 
   constructor(options: MacRulesOptions) {
     this.#options = options;
@@ -60,6 +63,10 @@ export class MacRules {
   onAdded(mac: HostProcess, name: string): void {
     const parsed = parseHostVmName(name);
     const view = this.#options.view();
+    if (this.isByHand) {
+      if (parsed !== undefined) this.#strangers.set(keyOf(mac.id, name), this.#options.nowMs());
+      return;
+    }
     if (this.#isInShadow(mac)) this.#leftOver.add(keyOf(mac.id, name));
     if (parsed === undefined || view === undefined || this.#leftOver.has(keyOf(mac.id, name))) return;
     if (this.#parted.has(keyOf(mac.id, name))) return;
@@ -78,6 +85,10 @@ export class MacRules {
     const view = this.#options.view();
     if (view === undefined || this.isByHand) return;
     const vm = findOwner(view, mac, name);
+    const cameMs = this.#strangers.get(keyOf(mac.id, name));
+    if (vm === undefined && cameMs !== undefined && this.#options.nowMs() < cameMs + orphanGraceMs) {
+      this.#options.breakRule("an orphan is shown before it is removed", `${name} on ${mac.name}`);
+    }
     if (vm === undefined || vm.spec.wanted === "deleted" || vm.command !== undefined) return;
     if (!restingStates.has(vm.state) || this.#options.leases.isOver(mac, name)) return;
     this.#options.breakRule(

@@ -1,7 +1,9 @@
 /** `npm run sim`: runs seeds, replays one, or shows that mutants are found. Ends with one line of totals. */
+import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { pino } from "pino";
-import { findMutants } from "./mutant-hunt.ts";
+import { checkKnownSeeds } from "./known-mistakes.ts";
+import { findMistakes, mistakes } from "./mutant-hunt.ts";
 import { type RunResult, runSeed } from "./run.ts";
 import { runBatches } from "./seed-batches.ts";
 import { Totals } from "./totals.ts";
@@ -12,7 +14,9 @@ const { values } = parseArgs({
     seeds: { type: "string", default: "200" },
     from: { type: "string", default: "1" },
     steps: { type: "string", default: "2000" },
+    threads: { type: "string", default: String(availableParallelism()) },
     mutants: { type: "boolean", default: false },
+    known: { type: "boolean", default: false },
     verbose: { type: "boolean", default: false },
   },
 });
@@ -27,11 +31,17 @@ const stepCount = Number(values.steps);
 const isReplay = values.seed !== undefined;
 const firstSeed = Number(values.seed ?? values.from);
 const seedCount = isReplay ? 1 : Number(values.seeds);
-if (![stepCount, firstSeed, seedCount].every(Number.isInteger)) {
-  console.error("usage: npm run sim -- [--seeds N [--from SEED] | --seed SEED [--verbose]] [--steps N] [--mutants]");
+const threadCount = Number(values.threads);
+if (![stepCount, firstSeed, seedCount, threadCount].every(Number.isInteger)) {
+  console.error(
+    "usage: npm run sim -- [--seeds N [--from SEED] [--threads N] | --seed SEED [--verbose]] [--steps N] [--mutants] [--known]",
+  );
   process.exitCode = 2;
+} else if (values.known) {
+  process.exitCode = (await checkKnownSeeds(console.log)) ? 0 : 1;
 } else if (values.mutants) {
-  const hasFoundAll = await findMutants({ stepCount, firstSeed, seedsMax: Math.min(seedCount, 200) }, console.log);
+  const seeds = { stepCount, firstSeed, seedCount: Math.min(seedCount, 200) };
+  const hasFoundAll = await findMistakes(mistakes, seeds, console.log);
   process.exitCode = hasFoundAll ? 0 : 1;
 } else {
   await runSeeds();
@@ -52,7 +62,8 @@ async function runSeeds(): Promise<void> {
       await runSeed({ seed: firstSeed, stepCount, ...(values.verbose ? { onLine: console.log, log: spoken } : {}) }),
     );
   } else {
-    await runBatches({ firstSeed, seedCount, stepCount }, tell);
+    const onBatchDone = (): void => console.log(totals.progress());
+    await runBatches({ firstSeed, seedCount, stepCount }, tell, { threadCount, onBatchDone });
   }
   console.log(totals.line());
   if (totals.brokenCount > 0) process.exitCode = 1;

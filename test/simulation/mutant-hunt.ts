@@ -1,38 +1,33 @@
-/**
- * Shows that the simulation finds mistakes: each mutant runs seed after seed until a rule breaks. Seeds that break a rule
- * without any mutant prove nothing and are left out.
- */
+/** Shows that the simulation finds mistakes: each mutant runs seed after seed until a rule breaks. */
+import { codeMutants } from "./code-mutants.ts";
+import { forEachAtOnce, type Mistake, MistakeFinder, type Seeds } from "./mistake-search.ts";
 import { mutants } from "./mutants.ts";
-import { runSeed } from "./run.ts";
 
-export interface HuntOptions {
-  readonly stepCount: number;
-  readonly firstSeed: number;
-  /** A mutant that gets through so many seeds has not been found. */
-  readonly seedsMax: number;
-}
+/** All of them. */
+export const mistakes: readonly Mistake[] = [
+  ...mutants.map(({ name }) => ({ name, mutant: name, edits: [] })),
+  ...codeMutants,
+];
 
-/** Whether every mutant was found. One line each goes to `tell`. */
-export async function findMutants(options: HuntOptions, tell: (line: string) => void): Promise<boolean> {
-  const { firstSeed, seedsMax, stepCount } = options;
-  const sound = new Map<number, boolean>();
-  const isSound = async (seed: number): Promise<boolean> => {
-    const known = sound.get(seed) ?? (await runSeed({ seed, stepCount })).broken === undefined;
-    sound.set(seed, known);
-    return known;
-  };
+/**
+ * Whether every mistake was found. One line each goes to `tell`.
+ * @param seeds a mistake that gets through all of them has not been found.
+ */
+export async function findMistakes(
+  hunted: readonly Mistake[],
+  { firstSeed, seedCount, stepCount }: Seeds,
+  tell: (line: string) => void,
+): Promise<boolean> {
+  const finder = new MistakeFinder(stepCount);
   let foundCount = 0;
-  for (const { name, make } of mutants) {
-    let finding: string | undefined;
-    for (let seed = firstSeed; seed < firstSeed + seedsMax && finding === undefined; seed += 1) {
-      const { broken } = await runSeed({ seed, stepCount, mutant: make() });
-      if (broken !== undefined && (await isSound(seed))) {
-        finding = `seed ${String(seed).padStart(3)}, step ${String(broken.step).padStart(5)}: ${broken.rule}`;
-      }
-    }
-    if (finding !== undefined) foundCount += 1;
-    tell(`${name.padEnd(30)} ${finding ?? `NOT FOUND within ${seedsMax} seeds`}`);
-  }
-  tell(`mutants found: ${foundCount} of ${mutants.length}`);
-  return foundCount === mutants.length;
+  await forEachAtOnce(hunted, async (mistake) => {
+    const sighting = await finder.find(mistake, { firstSeed, seedCount });
+    if (sighting !== undefined) foundCount += 1;
+    const found =
+      sighting &&
+      `seed ${String(sighting.seed).padStart(3)}, step ${String(sighting.step).padStart(5)}: ${sighting.rule}`;
+    tell(`${mistake.name.padEnd(32)} ${found ?? `NOT FOUND within ${seedCount} seeds`}`);
+  });
+  tell(`mutants found: ${foundCount} of ${hunted.length}`);
+  return foundCount === hunted.length;
 }

@@ -112,10 +112,17 @@ export class Rules {
   }
 
   /** A client was answered; from here on it may rely on it. */
-  onAnswered(vm: VmRecord, call: AnsweredCall): void {
-    this.#answers.onAnswered(vm, call);
-    if (call.requestId !== undefined) this.leases.onMade(vm, call.firstSentMs);
-    else if (call.event.type === "vm-renew") this.leases.onRenewed(vm, call.sentMs);
+  onAnswered(vms: readonly VmRecord[], call: AnsweredCall): void {
+    this.#answers.onAnswered(vms, call);
+    for (const vm of vms) {
+      if (call.requestId !== undefined) this.leases.onMade(vm, call.firstSentMs);
+      else if (call.event.type === "vm-renew") this.leases.onRenewed(vm, call.sentMs);
+    }
+  }
+
+  /** A client was told why its call failed. */
+  onRefused(call: AnsweredCall): void {
+    this.#answers.onRefused(call, this.#options.view());
   }
 
   /** Looks at everything that has changed since the last look. */

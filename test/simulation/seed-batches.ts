@@ -12,20 +12,34 @@ export interface SeedBatch {
   readonly stepCount: number;
 }
 
+export interface Threads {
+  /** How many batches run at a time. Without it, one on every core. */
+  readonly threadCount?: number;
+  /** Called after each batch. */
+  readonly onBatchDone?: () => void;
+}
+
 /** About 200 MB of what runs leave behind. */
 const batchSeedsMax = 400;
 
 /** Runs all seeds and tells each result, in no order. */
-export async function runBatches(seeds: SeedBatch, onResult: (result: RunResult) => void): Promise<void> {
+export async function runBatches(
+  seeds: SeedBatch,
+  onResult: (result: RunResult) => void,
+  { onBatchDone, threadCount = availableParallelism() }: Threads = {},
+): Promise<void> {
   const batches: SeedBatch[] = [];
   const endSeed = seeds.firstSeed + seeds.seedCount;
   for (let firstSeed = seeds.firstSeed; firstSeed < endSeed; firstSeed += batchSeedsMax) {
     batches.push({ ...seeds, firstSeed, seedCount: Math.min(batchSeedsMax, endSeed - firstSeed) });
   }
   const takeBatches = async (): Promise<void> => {
-    for (let batch = batches.shift(); batch !== undefined; batch = batches.shift()) await runBatch(batch, onResult);
+    for (let batch = batches.shift(); batch !== undefined; batch = batches.shift()) {
+      await runBatch(batch, onResult);
+      onBatchDone?.();
+    }
   };
-  await Promise.all(Array.from({ length: availableParallelism() }, takeBatches));
+  await Promise.all(Array.from({ length: threadCount }, takeBatches));
 }
 
 function runBatch(batch: SeedBatch, onResult: (result: RunResult) => void): Promise<void> {

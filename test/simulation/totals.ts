@@ -30,6 +30,11 @@ export class Totals {
     this.#rules.set(rule, [...(this.#rules.get(rule) ?? []), result.seed]);
   }
 
+  progress(): string {
+    const tookS = (performance.now() - this.#startedMs) / 1000;
+    return `${this.#seedCount} seeds in ${tookS.toFixed(0)} s, broken rules: ${this.brokenCount}`;
+  }
+
   line(): string {
     const tookS = (performance.now() - this.#startedMs) / 1000;
     const steps = this.#stepCount + this.#settleStepCount;
