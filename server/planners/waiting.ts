@@ -4,6 +4,7 @@
  * until its project has more room.
  */
 import type { HostId } from "../../shared/ids.ts";
+import { candidateOf, refusingFilter } from "../placement/filters.ts";
 import { chooseHost } from "../placement/place.ts";
 import { quotaRefusal } from "../placement/quota.ts";
 import { HostRankings } from "../placement/rankings.ts";
@@ -64,6 +65,10 @@ export class PlacementPlanner {
   private takeMoves(): void {
     for (const host of this.pool.movedHosts) this.rankings.noteMoved(host);
     this.pool.movedHosts.clear();
+    for (const host of this.known(this.pool.wokenHosts)) {
+      this.pool.queue.wake(host.id, (shape) => refusingFilter(candidateOf(this.pool, host), shape) === undefined);
+    }
+    this.pool.wokenHosts.clear();
   }
 
   /** Where few hosts come into question they are looked at; where any may, they are ranked. */

@@ -56,6 +56,8 @@ export class Pool implements PoolView {
   readonly dirtyHosts = new Set<HostId>();
   /** Hosts on which something changed that placement looks at, since it last looked. */
   readonly movedHosts = new Set<HostId>();
+  /** Hosts that may have room that they had not, since placement last looked. */
+  readonly wokenHosts = new Set<HostId>();
   /** Hosts that keep room for a VM, and those of them on which something changed since a planner last looked. */
   readonly reservations = new Map<HostId, VmId>();
   readonly movedReservations = new Set<HostId>();
@@ -339,8 +341,8 @@ export class Pool implements PoolView {
   }
 
   /** A host may have room that it had not. */
-  wake(host: HostId): void {
-    this.queue.wake(host);
+  private wake(host: HostId): void {
+    this.wokenHosts.add(host);
   }
 
   /** Has it looked, in time, whether a shape has been passed over for long enough. @param fromMs not before. */

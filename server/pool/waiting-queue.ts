@@ -149,10 +149,11 @@ export class WaitingQueue {
     return undefined;
   }
 
-  /** A host may have room that it had not: every shape that it could serve may look at it. */
-  wake(host: HostId): void {
+  /** A host may have room that it had not: every parked shape that fits there now may look at it. */
+  wake(host: HostId, fits: (shape: Shape) => boolean = () => true): void {
     for (const group of this.groups.values()) {
       if (!group.isParked || (group.shape.host !== undefined && group.shape.host !== host)) continue;
+      if (group.changedHosts.has(host) || !fits(group.shape)) continue;
       const wasAwake = isAwake(group);
       group.changedHosts.add(host);
       if (group.changedHosts.size > changedHostsMax) {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { HostTrouble } from "../../../../server/pool/trouble.ts";
-import { asHostId, asVmId } from "../../../../shared/ids.ts";
+import { asHostId } from "../../../../shared/ids.ts";
 import { goldenVm, wholeInventory } from "../../../support/pool/hosts.ts";
 import { PoolDriver } from "../../../support/pool/pool-driver.ts";
 import { accept, failForGood, type ScriptedHost, succeed } from "../../../support/pool/scripted-host.ts";
@@ -236,54 +236,5 @@ describe("a template that fails on several hosts", () => {
     for (const host of hosts.slice(0, 3)) await failOn(host, 1);
     await pool.advance(31 * minuteMs);
     assert.equal(pool.view().templates.get(templateCreate("linux").id)?.trouble, undefined);
-  });
-});
-
-describe("the end of a quarantine wakes those that wait:", () => {
-  /** The one host that has room is in quarantine, and a VM waits for it. */
-  async function fill(): Promise<ScriptedHost> {
-    const [bad] = await addHosts(2);
-    assert.ok(bad !== undefined);
-    await failOn(bad, 3);
-    for (let index = 0; index < 3; index += 1) await pool.submit(vmWant(`failed-mac-1-${index}`, "deleted"));
-    bad.always("create", succeed);
-    await pool.create("holder", { ...sized(12), ...on("mac-2") });
-    await pool.create("hopeless", sized(64));
-    await pool.create("later");
-    assert.equal(pool.vm("later").state, "PENDING");
-    return bad;
-  }
-
-  afterEach(() => {
-    assert.equal(pool.vm("later").state, "RUNNING");
-    assert.equal(pool.vm("hopeless").state, "PENDING");
-  });
-
-  it("by time", async () => {
-    await fill();
-    await pool.advance(10 * minuteMs);
-  });
-
-  it("by an operator", async () => {
-    const { id } = await fill();
-    await pool.submit({ type: "host-release", id });
-  });
-
-  it("by the settings", async () => {
-    await fill();
-    await pool.set({ hosts: { quarantine: { share: 0 } } });
-    await pool.advance(10);
-  });
-
-  it("by a probe that came up, which lets the next one in", async () => {
-    const bad = await fill();
-    bad.always("create", accept);
-    await pool.create("urgent", { ...sized(1), priority: 90 });
-    await pool.advance(10 * minuteMs);
-    assert.equal(pool.vm("later").state, "PENDING");
-    bad.always("create", succeed);
-    await bad.finish(pool.vm("urgent"), pool.vm("urgent").command ?? assert.fail());
-    await pool.settle();
-    assert.equal(pool.view().vms.get(asVmId("urgent"))?.state, "RUNNING");
   });
 });

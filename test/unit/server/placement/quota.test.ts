@@ -116,49 +116,6 @@ describe("a project's quota", () => {
   });
 });
 
-describe("room in a quota wakes what it held back at once:", () => {
-  /** `a` holds the quota, `b` waits for it, and `hopeless` for something that nobody has. */
-  async function fill(quota: ProjectQuota = { vms: 1 }): Promise<void> {
-    await pool.addHost("mac-1");
-    await project("acme", { quota });
-    await pool.create("a", { ...sized(2), project: "acme" });
-    await pool.create("hopeless", { ...sized(64), project: "acme" });
-    await pool.create("b", { ...sized(2), project: "acme" });
-    assert.deepEqual(states("a", "b"), ["RUNNING", "PENDING"]);
-  }
-
-  afterEach(() => {
-    assert.deepEqual(states("b", "hopeless"), ["RUNNING", "PENDING"]);
-  });
-
-  it("the quota is raised", async () => {
-    await fill();
-    await project("acme", { quota: { vms: 2 } });
-  });
-
-  it("the quota is lifted", async () => {
-    await fill({ cpuCount: 3 });
-    await project("acme", {});
-  });
-
-  it("a VM of the project is deleted", async () => {
-    await fill();
-    await pool.submit(vmWant("a", "deleted"));
-  });
-
-  it("a VM of the project is lost with its host, and given up", async () => {
-    const host = await pool.addHost("mac-1");
-    await project("acme", { quota: { vms: 1 } });
-    await pool.create("a", { ...sized(12), project: "acme", onHostLost: "fail" });
-    await pool.create("hopeless", { ...sized(64), project: "acme" });
-    await pool.create("b", { ...sized(2), project: "acme" });
-    await pool.addHost("mac-2");
-    assert.equal(pool.vm("b").state, "PENDING");
-    await host.disconnect();
-    await pool.advance(20 * 60_000);
-  });
-});
-
 describe("the bounds of a quota", () => {
   it("have room for as many VMs as can be added one by one", () => {
     const bound = fc.option(fc.nat(40), { nil: undefined });

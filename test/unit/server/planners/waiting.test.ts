@@ -49,7 +49,8 @@ function newPast(): Past {
  */
 function scan(pool: Pool, timeMs: number, past: Past): { readonly id: string; readonly host: HostId } | undefined {
   const { priorityStepMs, passedOverMaxMs } = pool.queue.settings;
-  const grown = ({ spec, createTimeMs }: VmRecord): number => spec.priority + (timeMs - createTimeMs) / priorityStepMs;
+  // In ms, whose sums are exact: two that have grown alike are alike.
+  const grown = ({ spec, createTimeMs }: VmRecord): number => spec.priority * priorityStepMs + timeMs - createTimeMs;
   const placeable = [...pool.waiting]
     .flatMap((id) => pool.vms.get(id) ?? [])
     .filter((vm) => vm.retryAtMs === undefined && !isOverQuota(pool, vm))
@@ -64,9 +65,9 @@ function scan(pool: Pool, timeMs: number, past: Past): { readonly id: string; re
   // What was passed over for too long, the longest first.
   const heads = placeable.filter(({ vm }, index) => placeable.findIndex((o) => laneOf(o.vm) === laneOf(vm)) === index);
   const passedOver = ({ vm }: (typeof heads)[number]): number =>
-    Math.min(grown(vm), vm.spec.priority + (timeMs - (past.served.get(laneOf(vm)) ?? 0)) / priorityStepMs);
+    Math.min(grown(vm), vm.spec.priority * priorityStepMs + timeMs - (past.served.get(laneOf(vm)) ?? 0));
   const tooLong = heads
-    .filter((head) => (passedOver(head) - 100) * priorityStepMs >= passedOverMaxMs)
+    .filter((head) => passedOver(head) - 100 * priorityStepMs >= passedOverMaxMs)
     .sort((a, b) => passedOver(b) - passedOver(a));
   if (tooLong[0] !== undefined) return answer(tooLong[0]);
 
@@ -75,7 +76,7 @@ function scan(pool: Pool, timeMs: number, past: Past): { readonly id: string; re
   const projects = [...new Set(placeable.map(({ vm }) => vm.spec.project))];
   const firsts = projects
     .flatMap((project) => placeable.find(({ vm }) => vm.spec.project === project) ?? [])
-    .filter(({ vm }) => grown(vm) >= highest);
+    .filter(({ vm }) => grown(vm) >= highest * priorityStepMs);
   const least = Math.min(...firsts.map(({ vm }) => shareOf(pool, vm.spec.project)));
   const fair = firsts.filter(({ vm }) => shareOf(pool, vm.spec.project) === least);
   // Of those that hold alike, the one whose turn is the longest ago.
