@@ -10,7 +10,7 @@ import { type HostVerdict, type PlacementExplanation, type RefusalCount, verdict
 import { candidateOf, refusalOn, refusingFilter } from "./filters.ts";
 import { isBetter, type RankedHost } from "./place.ts";
 import { quotaRefusal, quotaRoom } from "./quota.ts";
-import { countRefusals, type RefusalCounts } from "./refusal-counts.ts";
+import { countRefusals, describeRefusals, type RefusalCounts } from "./refusal-counts.ts";
 import { countFitting } from "./room.ts";
 import { type ScoredVm, scoreOf, scoreTerms } from "./scores.ts";
 import { competingAhead, estimateWait, type WaitEstimate } from "./wait-estimate.ts";
@@ -112,13 +112,14 @@ function reasonToWait(
 
 /** What is in a VM's way. */
 interface Obstacles {
+  readonly shape: Shape;
   readonly counts: RefusalCounts;
   /** Why its project may have no more now. */
   readonly quota: string | undefined;
 }
 
 function obstaclesOf(view: PoolView, project: string, shape: Shape): Obstacles {
-  return { counts: countRefusals(view, shape), quota: quotaRefusal(view, project, shape) };
+  return { shape, counts: countRefusals(view, shape), quota: quotaRefusal(view, project, shape) };
 }
 
 /** Hosts that only the project's quota keeps the VM from are counted under that. */
@@ -130,10 +131,11 @@ function countsOf(view: PoolView, { counts, quota }: Obstacles): readonly Refusa
 }
 
 /** Such as "project acme has 8 of 8 VMs; 9 hosts have no free macOS slot". */
-function describeObstacles(view: PoolView, { counts, quota }: Obstacles): string {
+function describeObstacles(view: PoolView, { shape, counts, quota }: Obstacles): string {
   const isAnyFree = counts.hosts < view.hosts.size;
-  if (quota === undefined) return describeRefusals(view, counts);
-  return isAnyFree ? quota : `${quota}; ${describeRefusals(view, counts)}`;
+  if (quota !== undefined && isAnyFree) return quota;
+  const refusals = view.hosts.size === 0 ? "no host has joined the pool" : describeRefusals(view, counts, shape);
+  return quota === undefined ? refusals : `${quota}; ${refusals}`;
 }
 
 /** With several projects in it, who holds least may go before who is older. */
@@ -201,10 +203,6 @@ function describeEstimate(estimate: WaitEstimate | undefined): string {
   const range = long === span ? "" : `, ${long} at worst`;
   const basis = observed === 0 ? "judged by leases alone" : `judged by ${observed} such VMs`;
   return `; probably about ${span} more${range} (${basis}, certainty ${certainty})`;
-}
-
-function describeRefusals(view: PoolView, counts: RefusalCounts): string {
-  return view.hosts.size === 0 ? "no host has joined the pool" : counts.sentence;
 }
 
 function bestHost(verdicts: readonly HostVerdict[]): { readonly host?: HostId } {

@@ -11,7 +11,7 @@ import type { PlacementView } from "../pool/view.ts";
 import type { VmRecord } from "../pool/vm.ts";
 import { quotaRefusal } from "./quota.ts";
 import { HostRankings } from "./rankings.ts";
-import { countRefusals } from "./refusal-counts.ts";
+import { countRefusals, describeRefusals } from "./refusal-counts.ts";
 
 export interface Trial {
   /** For each VM its host, or nothing if it would fit nowhere. */
@@ -34,7 +34,10 @@ export function tryPlacing(view: PlacementView, vms: readonly VmRecord[]): Trial
       rankings.noteMoved(host);
     } else if (refusal === "") {
       refusal =
-        quota ?? (trial.hosts.size === 0 ? "no host has joined the pool" : countRefusals(trial, shape).sentence);
+        quota ??
+        (trial.hosts.size === 0
+          ? "no host has joined the pool"
+          : describeRefusals(trial, countRefusals(trial, shape), shape));
     }
     return host;
   });

@@ -10,7 +10,16 @@ import { CountingPool } from "../../../support/pool/counting-pool.ts";
 import { hostConnected } from "../../../support/pool/hosts.ts";
 import { applyStep, placementSteps, placementTemplates, planSteps } from "../../../support/pool/placement-history.ts";
 import { PoolDriver } from "../../../support/pool/pool-driver.ts";
-import { sized, templateCreate, uidFor, vmCreate, vmSpec } from "../../../support/pool/specs.ts";
+import { accept } from "../../../support/pool/scripted-host.ts";
+import {
+  catalogCreate,
+  catalogTemplateCreate,
+  sized,
+  templateCreate,
+  uidFor,
+  vmCreate,
+  vmSpec,
+} from "../../../support/pool/specs.ts";
 
 let pool: PoolDriver;
 
@@ -49,6 +58,38 @@ describe("explanations", () => {
     const sentence = "2 hosts have too few CPUs free, 1 is cordoned";
     assert.equal(pool.explain("a").summary, `waiting 3 min, first of 1 in the queue: ${sentence}`);
     assert.equal(sentenceOf(pool.vm("a")), `waiting 3 min, first in the queue: ${sentence}`);
+  });
+
+  it("tell of a pull of the template that is under way, and how far it has come", async () => {
+    await pool.submit(catalogCreate("catalog"));
+    const { id: template } = await pool.submit(catalogTemplateCreate("ventura", "catalog"));
+    for (const name of ["mac-1", "mac-2", "mac-3"]) {
+      const host = await pool.addHost(name);
+      const { limits } = pool.view().hosts.get(host.id)?.spec ?? assert.fail();
+      await pool.changeHost(name, { limits: { ...limits, parallelCreates: 1 } });
+      host.always("create", accept);
+    }
+    await pool.changeHost("mac-3", { schedulable: false });
+    for (const name of ["mac-1", "mac-2"])
+      await pool.create(`on-${name}`, { ...sized(1), template, placement: { host: asHostId(name) } });
+    await pool.create("a", { ...sized(1), template });
+    const many = "2 hosts are making as many VMs as they may at once, 1 is cordoned";
+    assert.equal(sentenceOf(pool.vm("a")), `waiting a moment, first in the queue: ${many}`);
+    const tell = async (name: string, step: string, percent: number): Promise<void> => {
+      const command = pool.vm(`on-${name}`).command ?? assert.fail();
+      await pool.host(name).report(command, "RUNNING", { progress: { step, percent, etaMs: 0, message: "" } });
+    };
+    await tell("mac-1", "download", 38.7);
+    const one = "1 host is making as many VMs as it may at once, 1 is cordoned, 1 is pulling the template (38 %)";
+    assert.equal(sentenceOf(pool.vm("a")), `waiting a moment, first in the queue: ${one}`);
+    await tell("mac-2", "download", 50);
+    const two = "2 hosts are pulling the template (up to 50 %), 1 is cordoned";
+    assert.equal(sentenceOf(pool.vm("a")), `waiting a moment, first in the queue: ${two}`);
+    await tell("mac-1", "decompress", 10);
+    assert.match(sentenceOf(pool.vm("a")), /1 is pulling the template \(50 %\)$/);
+    // Whoever waits for something else is not told of it.
+    await pool.create("other", sized(1));
+    assert.match(sentenceOf(pool.vm("other")), new RegExp(`${many}$`));
   });
 
   it("count the place in the queue in words that people say", async () => {
