@@ -61,6 +61,7 @@ export interface SpecFlags {
   readonly maxLifetime?: number | undefined;
   readonly onHostLost?: keyof typeof hostLossPolicies | undefined;
   readonly retries?: number | undefined;
+  readonly preemptible?: boolean | undefined;
   readonly ready?: ReadinessProbe | undefined;
 }
 
@@ -109,6 +110,7 @@ export function addCopyFlags<Args extends unknown[], Flags extends OptionValues>
         wholeNumber(0, 10),
       ),
     )
+    .addOption(new Option("--preemptible", "it may be ended early for the sake of others"))
     .addOption(
       new Option("--ready <probe>", "what proves it ready: tools, none, tcp:22 or exec:COMMAND").argParser(
         parseReadiness,
@@ -166,6 +168,7 @@ export function specFrom(flags: SpecFlags): MessageInitShape<typeof VmSpecSchema
     ...(flags.maxLifetime !== undefined && { maxLifetime: durationFromMs(flags.maxLifetime) }),
     ...(flags.onHostLost !== undefined && { onHostLost: hostLossPolicies[flags.onHostLost] }),
     ...(flags.retries !== undefined && { retryAttempts: flags.retries }),
+    ...(flags.preemptible === true && { preemptible: true }),
     ...(flags.ready !== undefined && { readiness: flags.ready }),
     labels: { ...flags.label },
     annotations: { ...flags.annotation },

@@ -1,6 +1,7 @@
 /**
  * The drain planner: ends what is left on a host when its deadline has passed, and opens the host again once it is empty. What
- * nobody works in at the moment goes first, then what was asked for with the least priority: its host has only so many hands.
+ * nobody works in at the moment goes first, then what is preemptible, then what was asked for with the least priority: its host
+ * has only so many hands.
  */
 import type { HostUpdate, VmWant } from "../pool/events.ts";
 import type { HostRecord } from "../pool/host.ts";
@@ -28,6 +29,7 @@ export function planDrain(view: PoolView, host: HostRecord, nowMs: number): read
 
 function goesBefore(a: VmRecord, b: VmRecord): boolean {
   if (isInUse(a) !== isInUse(b)) return !isInUse(a);
+  if (a.spec.preemptible !== b.spec.preemptible) return a.spec.preemptible === true;
   if (a.spec.priority !== b.spec.priority) return a.spec.priority < b.spec.priority;
   // Of two that are alike, the younger has less to lose.
   if (a.createTimeMs !== b.createTimeMs) return a.createTimeMs > b.createTimeMs;

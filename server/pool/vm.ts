@@ -87,6 +87,8 @@ export interface VmSpec {
   readonly onHostLost?: "fail" | "replace";
   /** How often it is tried on another host when it could not be made or started; absent: never. */
   readonly retryAttempts?: number;
+  /** It may be ended early for the sake of others; absent: it may not. */
+  readonly preemptible?: true;
   /** Absent: as the template says. */
   readonly readiness?: Readiness;
   readonly labels: Readonly<Record<string, string>>;

@@ -22,6 +22,7 @@ export function toVmSpec(spec: VmSpec): MessageInitShape<typeof VmSpecSchema> {
     ...(spec.maxLifetimeMs === undefined ? {} : { maxLifetime: toDuration(spec.maxLifetimeMs) }),
     onHostLost: hostLossPolicies[spec.onHostLost ?? "keep"],
     retryAttempts: spec.retryAttempts ?? 0,
+    preemptible: spec.preemptible ?? false,
     ...(spec.readiness === undefined ? {} : { readiness: toReadiness(spec.readiness) }),
     labels: { ...spec.labels },
     annotations: { ...spec.annotations },

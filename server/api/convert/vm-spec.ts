@@ -80,17 +80,18 @@ function readLease(checks: FieldChecks, field: Field<Duration | undefined>): num
   return isNone ? 0 : readDuration(checks, field, leaseDurationMs);
 }
 
-/** What becomes of it when its host is lost, or cannot make it. */
+/** What becomes of it when its host is lost or cannot make it, and whether others may go before it. */
 function readPolicies(
   checks: FieldChecks,
   { path, value }: Field<VmSpecMessage>,
-): Pick<VmSpec, "onHostLost" | "retryAttempts"> {
+): Pick<VmSpec, "onHostLost" | "retryAttempts" | "preemptible"> {
   const onHostLost = optionalWord(checks, { path: `${path}.on_host_lost`, value: value.onHostLost }, hostLossPolicies);
   const bounds = { least: 0, most: retryAttemptsMax };
   const retryAttempts = checks.number(`${path}.retry_attempts`, value.retryAttempts, bounds);
   return {
     ...(onHostLost === undefined || onHostLost === "keep" ? {} : { onHostLost }),
     ...(retryAttempts === 0 ? {} : { retryAttempts }),
+    ...(value.preemptible ? { preemptible: true } : {}),
   };
 }
 

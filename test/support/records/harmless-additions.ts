@@ -8,6 +8,7 @@ export const harmlessAdditions: Readonly<Record<string, string>> = {
   "host.dial": "an older program takes a Hello that was held up for a new one, as it always did",
   "vm.owner": "an older program knows no callers, and asks nobody whose a VM is",
   "vm.mayHaveRemains": "an older program lets go of the host; what is left there is removed as an orphan",
+  "vm.spec.preemptible": "an older program ends nothing early, and drains by priority and age alone",
   "vm.spec.placement.strategy": "an older program packs, whatever the settings say",
   "host.trouble": "an older program places VMs where they keep failing, as it always did",
   "template.trouble": "an older program blames hosts for what a template does",

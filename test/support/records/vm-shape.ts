@@ -73,6 +73,7 @@ const specShape: ShapeOf<VmRecord["spec"]> = {
   "maxLifetimeMs?": "number",
   "onHostLost?": { words: { fail: 1, replace: 1 } },
   "retryAttempts?": "number",
+  "preemptible?": "boolean",
   "readiness?": readinessShape,
   labels: { map: "string" },
   annotations: { map: "string" },

@@ -57,7 +57,7 @@ describe("draining a host", () => {
     assert.equal(ended.drainStart, undefined);
   });
 
-  it("ends at its deadline first what nobody works in, then what has the least priority, then the younger", async () => {
+  it("ends at its deadline first what nobody works in, then what is preemptible, then the least priority, then the younger", async () => {
     host.always("start", hold);
     await pool.create("starts", { priority: 90 });
     host.always("start", succeed);
@@ -65,11 +65,12 @@ describe("draining a host", () => {
     await pool.advance(minuteMs);
     await pool.create("young", { priority: 40 });
     await pool.create("urgent", { priority: 80 });
+    await pool.create("spare", { priority: 90, preemptible: true });
     await pool.changeHost("mac-1", drainFor(1000));
     host.always("delete", hold);
     await pool.advance(2000);
     const deletes = host.received.filter(({ kind }) => kind === "delete").map(({ id }) => id);
-    const order = ["starts", "young", "old", "urgent"].map((name) => pool.vm(name).command?.id);
+    const order = ["starts", "spare", "young", "old", "urgent"].map((name) => pool.vm(name).command?.id);
     assert.deepEqual(deletes, order);
   });
 
