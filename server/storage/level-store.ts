@@ -132,8 +132,8 @@ export class LevelStore implements Store {
     const acknowledged = this.#acknowledged.read();
     if (acknowledged !== undefined && acknowledged > revision) {
       const what =
-        `its last changes are missing: revision ${acknowledged} was acknowledged, and the database ends with ${revision}. ` +
-        `(To go on without those changes all the same, delete ${this.#paths.acknowledged}.)`;
+        `its last changes are missing: revision ${acknowledged} was acknowledged, and the database ends with ${revision} ` +
+        `(to go on without those changes all the same, delete ${this.#paths.acknowledged})`;
       throw damaged(this.#paths, what);
     }
     this.#acknowledged.reset(revision);
