@@ -314,8 +314,9 @@ describe("waiting has a bound", () => {
             assert.ok(isAllowed, `${id} went before ${vm.id}, and its priority had not grown as high`);
           }
           // Each turn of the lane comes when it has been passed over for too long, and others for longer have had theirs.
+          // Room may be kept for a shape that needs more, but only once something smaller has had a turn since its own.
           const turns = [...inWay, vm].map(
-            ({ priority }) => (100 - priority) * priorityStepMs + passedOverMaxMs + lanes * stayMaxMs,
+            ({ priority }) => (100 - priority) * priorityStepMs + passedOverMaxMs + 2 * lanes * stayMaxMs,
           );
           const boundMs = turns.reduce((sum, turnMs) => sum + turnMs, 0);
           assert.ok(placedMs - vm.atMs <= boundMs, `${vm.id} waited for ${placedMs - vm.atMs} of ${boundMs} ms`);
