@@ -1,13 +1,13 @@
 /** `meridian agent`: brings this Mac into a pool, until it is told to stop. VMs run on without it. */
 import { randomInt } from "node:crypto";
-import { homedir, hostname } from "node:os";
-import { join } from "node:path";
+import { hostname } from "node:os";
 import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import type { Journal, JournalOptions } from "../agent/journal/journal.ts";
 import type { Credentials } from "../agent/parallels/credentials.ts";
 import { hostIdPattern } from "../shared/ids.ts";
 import { createLogger } from "../shared/log.ts";
 import { enrolledIdentity, parseJoinTokenFlag } from "./agent/enrolment.ts";
+import { defaultAgentDataDir } from "./data-directory.ts";
 import { applyConfigFile } from "./environment.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { Failure, wrongUsage } from "./failure.ts";
@@ -92,7 +92,7 @@ export function registerAgent(program: Program, terminal: Terminal): void {
       import("../agent/parallels/http-api.ts"),
     ]);
     const log = createLogger("meridian-agent", { level: flags.logLevel });
-    const dataDir = flags.dataDir ?? defaultDataDir(hostId, terminal);
+    const dataDir = flags.dataDir ?? defaultAgentDataDir(terminal.environment, hostId);
     const journal = await openAgentJournal(dataDir, { clock: terminal.clock, log });
     const parallels = createHttpParallelsApi({
       baseUrl: flags.parallelsUrl,
@@ -131,15 +131,6 @@ export function registerAgent(program: Program, terminal: Terminal): void {
       throw new Failure(`the server refused ${hostId}`, { exitCode: exitCodes.denied, hint: "The log says why." });
     }
   });
-}
-
-/** Each host has its own, so that a Mac that is renamed, or simulated beside others, finds no other's memory. */
-function defaultDataDir(hostId: string, terminal: Terminal): string {
-  const state =
-    process.platform === "darwin"
-      ? join(homedir(), "Library", "Application Support")
-      : (terminal.environment["XDG_STATE_HOME"] ?? join(homedir(), ".local", "state"));
-  return join(state, "meridian-agent", hostId);
 }
 
 async function openAgentJournal(dataDir: string, options: JournalOptions): Promise<Journal> {

@@ -1,5 +1,6 @@
 /**
- * Which server, with which token: from flags, then the environment, then the context file, then the default. This is the one
+ * Which server, with which token: from flags, then the environment, then the context file, then what a server of this user on
+ * this machine shows, then the default. This is the one
  * place that makes the transport; how the server proves itself is decided in `trust.ts`.
  */
 import { type CommandUnknownOpts, InvalidArgumentError, Option } from "@commander-js/extra-typings";
@@ -8,6 +9,7 @@ import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-no
 import { type Fingerprint, parseFingerprint } from "../shared/tls/fingerprint.ts";
 import { tlsProtocol } from "../shared/tls/protocol.ts";
 import { contextFilePath, readContextFile, type ServerContext } from "./context-file.ts";
+import { readOwnServer } from "./data-directory.ts";
 import { wrongUsage } from "./failure.ts";
 import type { Terminal } from "./terminal.ts";
 import { parseFingerprintFlag, readCaFile, resolveTrust, type Trust, type TrustSettings } from "./trust.ts";
@@ -33,7 +35,10 @@ export interface Connection {
 /** The flags of every verb that talks to a server. */
 export function connectionOptions(): readonly Option[] {
   return [
-    new Option("--server <address>", `the server's gRPC address (default: the context's, or ${defaultServer})`),
+    new Option(
+      "--server <address>",
+      `the server's gRPC address (default: the context's, that of a server here, or ${defaultServer})`,
+    ),
     new Option("--token <token>", "proves who you are; better in MERIDIAN_TOKEN, since others can see your flags"),
     new Option("--context <name>", "use this server of the context file"),
     new Option("--ca-fingerprint <digest>", "the server's CA, as its log has it: sha256:…").argParser(
@@ -79,7 +84,7 @@ export function connectionFlags(command: CommandUnknownOpts): ConnectionFlags {
 
 /** What the flags of a verb and the context file say. Asks the server for its CA if only the fingerprint of that is known. */
 export async function resolveConnection(flags: ConnectionFlags, terminal: Terminal): Promise<Connection> {
-  const context = contextOf(flags, terminal);
+  const context = contextOf(flags, terminal) ?? ownServer(flags, terminal);
   const server = checkedAddress(flags.server ?? context?.server ?? defaultServer);
   const token = flags.token ?? context?.token;
   return {
@@ -111,6 +116,15 @@ function contextOf(flags: ConnectionFlags, terminal: Terminal): ServerContext | 
     );
   }
   return context;
+}
+
+/** Whoever says where to go, or how, means no server that happens to be here. */
+function ownServer(
+  { server, insecure, caFile, caFingerprint }: ConnectionFlags,
+  terminal: Terminal,
+): ServerContext | undefined {
+  const isSaid = server !== undefined || insecure || caFile !== undefined || caFingerprint !== undefined;
+  return isSaid ? undefined : readOwnServer(terminal.environment);
 }
 
 export function isJsonWanted(command: CommandUnknownOpts): boolean {

@@ -6,6 +6,7 @@ import type { TlsSettings } from "../server/tls/open-security.ts";
 import { MeridianError } from "../shared/errors.ts";
 import { randomIds } from "../shared/ids.ts";
 import { createLogger, type LogLevel } from "../shared/log.ts";
+import { defaultServerDataDir } from "./data-directory.ts";
 import { applyConfigFile } from "./environment.ts";
 import { wrongUsage } from "./failure.ts";
 import { silenceGrpc } from "./grpc-log.ts";
@@ -27,9 +28,12 @@ export function registerServer(program: Program, terminal: Terminal): void {
     .description(
       "Runs the control plane until interrupted. Once it serves, the addresses stand in DATA_DIR/addresses.json. " +
         "The first start makes a CA of the pool's own, in DATA_DIR/tls, and the operator's token, in DATA_DIR/admin-token; " +
-        "`meridian context set NAME --data-dir DIR` takes both.",
+        "`meridian context set NAME --data-dir DIR` takes both. Without --data-dir verbs on this machine find them by themselves.",
     )
-    .option("--data-dir <dir>", "where everything is kept; made if it is not there")
+    .option(
+      "--data-dir <dir>",
+      "where everything is kept; made if it is not there (default: in the user's own folder for such things)",
+    )
     .addOption(new Option("--listen <address>", `for gRPC clients (default: ${defaultListen})`).argParser(parseAddress))
     .addOption(
       new Option("--agent-listen <address>", `for agents (default: ${defaultAgentListen})`).argParser(parseAddress),
@@ -53,6 +57,7 @@ export function registerServer(program: Program, terminal: Terminal): void {
     .addHelpText(
       "after",
       examples(
+        "server",
         "server --data-dir ~/meridian",
         "server --data-dir ~/meridian --listen 0.0.0.0:7070 --agent-listen 0.0.0.0:7071 --advertise pool.example.com",
         "server --insecure --data-dir /tmp/m --listen 127.0.0.1:0 --agent-listen 127.0.0.1:0 --http-listen 127.0.0.1:0",
@@ -74,7 +79,7 @@ export function registerServer(program: Program, terminal: Terminal): void {
       "--agent-listen": addresses.agentListen,
       "--http-listen": addresses.httpListen,
     });
-    const dataDir = requireFlag(flags.dataDir, "--data-dir", "meridian server --data-dir ~/meridian");
+    const dataDir = flags.dataDir ?? defaultServerDataDir(terminal.environment);
     const insecure = flags.insecure === true;
     await serve(terminal, { ...addresses, dataDir, insecure, tls: tlsSettings(flags), logLevel: flags.logLevel });
   });

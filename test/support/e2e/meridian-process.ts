@@ -17,6 +17,8 @@ export interface ProcessOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** The most that the process may write into one file, in blocks of 512 bytes, as `ulimit -f` counts them: a full disk. */
   readonly fileBlocksMax?: number;
+  /** Instead of the arguments: a line for the shell, which is given how the program is called. */
+  readonly line?: (program: string) => string;
 }
 
 /** `$0` is the number of blocks. */
@@ -29,8 +31,11 @@ export class MeridianProcess {
   private readonly ended: Promise<unknown>;
 
   /** @param options see there; a process without any has all that a user's has. */
-  constructor(args: readonly string[], { environment = {}, fileBlocksMax }: ProcessOptions = {}) {
-    const command = [process.execPath, program, ...args];
+  constructor(args: readonly string[], { environment = {}, fileBlocksMax, line }: ProcessOptions = {}) {
+    const command =
+      line === undefined
+        ? [process.execPath, program, ...args]
+        : ["/bin/sh", "-c", line(`"${process.execPath}" "${program}"`)];
     const [file = "", ...rest] =
       fileBlocksMax === undefined ? command : ["/bin/sh", "-c", limit, `${fileBlocksMax}`, ...command];
     this.child = spawn(file, rest, {
