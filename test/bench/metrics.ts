@@ -8,7 +8,26 @@ export const metricUnits = {
   serving_ms: "ms",
   cpu_percent: "%",
   rss_mib: "MiB",
+  /** CPU time of the server for each VM or event: where cores are shared, it says more than a rate. */
+  cpu_us_each: "µs",
+  /** Synced batches, and what the server wrote to disks, for each VM. */
+  syncs_each: "",
+  written_kib_each: "KiB",
 } as const;
+
+/** How people read them. */
+export const metricWords: Readonly<Record<keyof typeof metricUnits, string>> = {
+  p50_ms: "p50",
+  p99_ms: "p99",
+  max_ms: "max",
+  per_second: "rate",
+  serving_ms: "serving again",
+  cpu_percent: "CPU of the server",
+  rss_mib: "peak memory of the server",
+  cpu_us_each: "CPU of the server for each",
+  syncs_each: "syncs for each",
+  written_kib_each: "written for each",
+};
 
 export type Metric = keyof typeof metricUnits;
 

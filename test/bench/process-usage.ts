@@ -10,6 +10,8 @@ export interface ProcessUsage {
   /** Memory that it holds now, and the most that it ever held, in MiB. */
   readonly rssMib: number;
   readonly peakRssMib: number;
+  /** What it has caused to be written to disks. */
+  readonly writtenKib: number;
 }
 
 /** Linux counts CPU time in hundredths of a second, whatever the kernel's own beat is. */
@@ -27,6 +29,8 @@ export function readUsage(pid: number): ProcessUsage | undefined {
     cpuMs: (Number(fields[11]) + Number(fields[12])) * tickMs,
     rssMib: statusKib(status, "VmRSS") / 1024,
     peakRssMib: statusKib(status, "VmHWM") / 1024,
+    writtenKib:
+      Number(/^write_bytes: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, "latin1"))?.[1] ?? Number.NaN) / 1024,
   };
 }
 

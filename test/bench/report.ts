@@ -1,6 +1,6 @@
 /** What was measured, for people and for programs. */
 import { renderTable } from "../../cli/output/table.ts";
-import { isLessBetter, type Metric, metricUnits, type RunResult } from "./metrics.ts";
+import { isLessBetter, type Metric, metricUnits, metricWords, type RunResult } from "./metrics.ts";
 import type { Scenario } from "./scenario.ts";
 import { median } from "./statistics.ts";
 
@@ -9,12 +9,17 @@ export interface Measured {
   readonly runs: readonly RunResult[];
 }
 
-/** One line of `--json`: the median of all runs. */
+/** One line of `--json`: the median of all runs, and how far they lie apart. */
 export interface JsonLine {
   readonly scenario: string;
   readonly metric: Metric;
   readonly value: number;
   readonly unit: string;
+  readonly least: number;
+  readonly most: number;
+  readonly runs: number;
+  /** What should be reached; absent: nothing in particular. */
+  readonly bar?: number;
 }
 
 interface Row {
@@ -27,9 +32,32 @@ export function jsonLines(measured: readonly Measured[]): readonly JsonLine[] {
   return measured.flatMap(rowsOf).map(({ scenario, metric, values }) => ({
     scenario: scenario.name,
     metric,
-    value: Number(median(values).toFixed(3)),
+    value: rounded(median(values)),
     unit: metricUnits[metric],
+    least: rounded(Math.min(...values)),
+    most: rounded(Math.max(...values)),
+    runs: values.length,
+    ...(scenario.bars[metric] === undefined ? {} : { bar: scenario.bars[metric] }),
   }));
+}
+
+/** The table of `docs/performance.md`. */
+export function formatPageTable(measured: readonly Measured[]): string {
+  const lines = measured.flatMap(rowsOf).map((row) => {
+    const { scenario, metric, values } = row;
+    const unit = metricUnits[metric];
+    const value = `${figure(median(values))}${unit === "" ? "" : ` ${unit}`}`;
+    return `| ${[scenario.name, metricWords[metric], value, spread(values), values.length, barText(row)].join(" | ")} |`;
+  });
+  return [
+    "| scenario | metric | median | spread | runs | aim |",
+    "| --- | --- | --- | --- | --- | --- |",
+    ...lines,
+  ].join("\n");
+}
+
+function rounded(value: number): number {
+  return Number(value.toFixed(3));
 }
 
 /** @param hasBars whether the figures can be held against what should be reached: not those of a short run. */

@@ -42,3 +42,20 @@ export async function withUsage(pool: PoolUnderLoad, work: () => Promise<void>):
   if (before === undefined || after === undefined) return {};
   return { cpu_percent: cpuPercent(before, after), rss_mib: after.peakRssMib };
 }
+
+/** As `withUsage`, and what each of `count` VMs cost. */
+export async function withUsageEach(pool: PoolUnderLoad, count: number, work: () => Promise<void>): Promise<RunResult> {
+  const revisionBefore = (await pool.readPool()).revision;
+  const before = pool.server.usage();
+  await work();
+  const after = pool.server.usage();
+  const syncs = Number((await pool.readPool()).revision - revisionBefore) / count;
+  if (before === undefined || after === undefined) return { syncs_each: syncs };
+  return {
+    cpu_percent: cpuPercent(before, after),
+    rss_mib: after.peakRssMib,
+    cpu_us_each: (1000 * (after.cpuMs - before.cpuMs)) / count,
+    syncs_each: syncs,
+    written_kib_each: (after.writtenKib - before.writtenKib) / count,
+  };
+}

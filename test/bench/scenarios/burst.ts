@@ -2,7 +2,7 @@ import { forEachConcurrently, type MadeVm, type PoolUnderLoad } from "../load/po
 import { isPlaced, isRunning } from "../load/vm-watch.ts";
 import type { RunResult } from "../metrics.ts";
 import { momentMs } from "../moment.ts";
-import { withUsage } from "../runs.ts";
+import { withUsageEach } from "../runs.ts";
 import type { Scenario } from "../scenario.ts";
 
 /** Client calls under way at once, over so many connections. */
@@ -13,7 +13,7 @@ const runs = 5;
 export const burst500 = burst(500);
 export const burst2000 = burst(2000);
 
-/** Twice as many VMs as hosts, which fill all macOS slots: from the first call until the last VM is seen to be placed. */
+/** Twice as many VMs as hosts, which fill all macOS slots: from the first call until the last VM is seen to be placed; CPU until all run. */
 function burst(fullHosts: number): Scenario {
   return {
     name: `burst-${fullHosts}`,
@@ -37,7 +37,7 @@ async function runBurst(pool: PoolUnderLoad, count: number): Promise<RunResult> 
   const ids = Array.from({ length: count }, () => pool.newName());
   const made: MadeVm[] = [];
   let perSecond = 0;
-  const usage = await withUsage(pool, async () => {
+  const usage = await withUsageEach(pool, count, async () => {
     const placed = ids.map((id) => pool.watch.until(`vms/${id}`, isPlaced));
     const startMs = momentMs();
     await forEachConcurrently(ids, concurrency, async (id, worker) => {
@@ -45,8 +45,8 @@ async function runBurst(pool: PoolUnderLoad, count: number): Promise<RunResult> 
     });
     const endMs = Math.max(...(await Promise.all(placed)));
     perSecond = (1000 * count) / (endMs - startMs);
+    await Promise.all(made.map(({ name }) => pool.watch.until(name, isRunning)));
   });
-  await Promise.all(made.map(({ name }) => pool.watch.until(name, isRunning)));
   await pool.deleteAll(made);
   return { per_second: perSecond, ...usage };
 }
