@@ -143,6 +143,8 @@ export const maskPathsMax = 64;
 export const bookmarkPeriodMs = 10_000;
 /** How many resources are converted at a time for the present state of a watch, so that others get their turn. */
 export const watchChunk = 500;
+/** How many of the newest changes are kept as they were told to one watcher, for the others: some 15 MB at most a kind. */
+export const sharedChangesMax = 2_000;
 
 /** How many events are looked at before others get their turn: a millisecond or two. */
 export const eventsPerStep = 1_000;

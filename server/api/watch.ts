@@ -9,10 +9,11 @@ import { WatchEventType } from "../../shared/gen/es/meridian/v1/types_pb.ts";
 import type { DurableBatch } from "../engine/engine-api.ts";
 import type { ApiContext } from "./context.ts";
 import { compileFilter, type Filter } from "./filter/filter.ts";
-import { bookmarkPeriodMs, watchChunk } from "./limits.ts";
+import { bookmarkPeriodMs, sharedChangesMax, watchChunk } from "./limits.ts";
 import type { Visibility } from "./list/list.ts";
 import type { Affected, ResourceKind } from "./resource-kind.ts";
 import { serverClosing } from "./rpc/active-calls.ts";
+import { type SharedBatch, SharedBatches } from "./shared-batch.ts";
 
 export interface WatchEvent<M> {
   readonly type: WatchEventType;
@@ -26,24 +27,38 @@ export interface WatchRequest {
   readonly fromRevision: bigint;
 }
 
-/** Throws EXPRESSION_INVALID, FIELD_INVALID, REVISION_TOO_OLD, WATCHER_TOO_SLOW; the signal's reason when it is aborted. */
-export async function* watchResources<R extends { readonly id: string }, S extends DescMessage>(
-  context: Pick<ApiContext, "engine" | "clock">,
-  kind: ResourceKind<R, S>,
-  request: WatchRequest & Visibility<R> & { readonly signal: AbortSignal },
-): AsyncGenerator<WatchEvent<MessageShape<S>>, undefined> {
-  const filter = compileFilter(kind.schema, request.filter);
-  const watch = new Watch(context, kind, { filter, isVisible: request.isVisible });
-  const { signal } = request;
-  let revision = readFromRevision(request.fromRevision);
-  if (request.fromRevision === 0n) {
-    const present = await watch.readPresent();
-    revision = present.revision;
-    yield* watch.presentState(present.records, { revision, signal });
-    yield bookmark(revision);
+/** The watches of one kind of resource: what they tell of a change is made once for all of them. */
+export class Watches<R extends { readonly id: string }, S extends DescMessage> {
+  private readonly context: WatchContext;
+  private readonly kind: ResourceKind<R, S>;
+  private readonly shared: SharedBatches<R, S>;
+
+  constructor(context: WatchContext, kind: ResourceKind<R, S>) {
+    this.context = context;
+    this.kind = kind;
+    this.shared = new SharedBatches(kind, sharedChangesMax);
   }
-  yield* watch.changes(revision, signal);
+
+  /** Throws EXPRESSION_INVALID, FIELD_INVALID, REVISION_TOO_OLD, WATCHER_TOO_SLOW; the signal's reason when it is aborted. */
+  async *watch(
+    request: WatchRequest & Visibility<R> & { readonly signal: AbortSignal },
+  ): AsyncGenerator<WatchEvent<MessageShape<S>>, undefined> {
+    const { context, kind, shared } = this;
+    const filter = compileFilter(kind.schema, request.filter);
+    const watch = new Watch({ context, kind, shared }, { filter, isVisible: request.isVisible });
+    const { signal } = request;
+    let revision = readFromRevision(request.fromRevision);
+    if (request.fromRevision === 0n) {
+      const present = await watch.readPresent();
+      revision = present.revision;
+      yield* watch.presentState(present.records, { revision, signal });
+      yield bookmark(revision);
+    }
+    yield* watch.changes(revision, signal);
+  }
 }
+
+type WatchContext = Pick<ApiContext, "engine" | "clock">;
 
 /** The revision that a watch shall begin after; 0: with the present state. Throws FIELD_INVALID. */
 export function readFromRevision(fromRevision: bigint): number {
@@ -54,20 +69,25 @@ export function readFromRevision(fromRevision: bigint): number {
 }
 
 class Watch<R extends { readonly id: string }, S extends DescMessage> {
-  private readonly context: Pick<ApiContext, "engine" | "clock">;
+  private readonly context: WatchContext;
   private readonly kind: ResourceKind<R, S>;
+  private readonly shared: SharedBatches<R, S>;
   private readonly filter: Filter | undefined;
   private readonly isVisible: (record: R) => boolean;
   /** With a filter: whether the watcher knows of a resource. Absent: it was not met yet, and its former record decides. */
   private readonly isShown = new Map<string, boolean>();
 
   constructor(
-    context: Pick<ApiContext, "engine" | "clock">,
-    kind: ResourceKind<R, S>,
+    of: {
+      readonly context: WatchContext;
+      readonly kind: ResourceKind<R, S>;
+      readonly shared: SharedBatches<R, S>;
+    },
     { filter, isVisible }: { readonly filter: Filter | undefined } & Visibility<R>,
   ) {
-    this.context = context;
-    this.kind = kind;
+    this.context = of.context;
+    this.kind = of.kind;
+    this.shared = of.shared;
     this.filter = filter;
     this.isVisible = isVisible ?? (() => true);
   }
@@ -104,16 +124,17 @@ class Watch<R extends { readonly id: string }, S extends DescMessage> {
   }
 
   private async eventsOf(batch: DurableBatch): Promise<WatchEvent<MessageShape<S>>[]> {
-    const affected = batch.changes.flatMap((change) => this.kind.affectedBy(change));
-    if (affected.length === 0) return [];
+    const shared = this.shared.of(batch);
+    if (shared.affected.length === 0) return [];
     return this.context.engine.read((view) => {
-      const convert = this.kind.converter(view, this.context.engine.nowMs());
+      const fresh = this.kind.converter(view, this.context.engine.nowMs());
+      const convert = (record: R): MessageShape<S> => shared.message(record, fresh);
       const derived = new Set<string>();
       const events: WatchEvent<MessageShape<S>>[] = [];
-      for (const change of affected) {
+      for (const change of shared.affected) {
         const told = "isDerived" in change ? sameRecord(change, this.kind.records(view), derived) : change;
         const isTold = told !== undefined && this.isSeen(told);
-        const event = isTold ? this.eventOf(told, convert, batch.revision) : undefined;
+        const event = isTold ? this.eventOf(told, convert, shared) : undefined;
         if (event !== undefined) events.push(event);
       }
       return events;
@@ -129,7 +150,7 @@ class Watch<R extends { readonly id: string }, S extends DescMessage> {
   private eventOf(
     change: Change<R>,
     convert: (record: R) => MessageShape<S>,
-    revision: number,
+    shared: SharedBatch<R, S>,
   ): WatchEvent<MessageShape<S>> | undefined {
     const { id, before, after } = change;
     const message = after === undefined ? undefined : convert(after);
@@ -139,12 +160,9 @@ class Watch<R extends { readonly id: string }, S extends DescMessage> {
       if (after === undefined) this.isShown.delete(id);
       else this.isShown.set(id, matches);
     }
-    const at = BigInt(revision);
-    if (matches) {
-      return { type: wasShown ? WatchEventType.UPDATED : WatchEventType.ADDED, resource: message, revision: at };
-    }
+    if (matches) return shared.event(wasShown ? WatchEventType.UPDATED : WatchEventType.ADDED, message);
     const last = message ?? (before === undefined ? undefined : convert(before));
-    return wasShown && last !== undefined ? { type: WatchEventType.DELETED, resource: last, revision: at } : undefined;
+    return wasShown && last !== undefined ? shared.event(WatchEventType.DELETED, last) : undefined;
   }
 
   private wasShown(id: string, before: R | undefined, convert: (record: R) => MessageShape<S>): boolean {

@@ -35,6 +35,7 @@ import { type ErrorReporter, toGrpcStatus } from "../error-status.ts";
 import type { ActiveCall, ActiveCalls } from "./active-calls.ts";
 import type { CallContext, MethodHandler, ServiceBinding } from "./handlers.ts";
 import { undecodableRequest } from "./request-refusals.ts";
+import { sharedEncodingOf } from "./shared-answers.ts";
 
 export interface MountOptions {
   readonly calls: ActiveCalls;
@@ -94,8 +95,13 @@ function messageOf(incoming: Incoming): MessageShape<DescMessage> {
 }
 
 function writeMessage(schema: DescMessage, init: MessageInit): Buffer {
+  const shared = sharedEncodingOf(init);
+  if (shared?.bytes !== undefined) return shared.bytes;
   const bytes = toBinary(schema, create(schema, init));
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  // grpc-js copies it into a frame of its own, so that the same bytes can go out many times.
+  if (shared !== undefined) shared.bytes = buffer;
+  return buffer;
 }
 
 function untypedCall(handler: MethodHandler, options: CallOptions): UntypedHandleCall {

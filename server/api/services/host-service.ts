@@ -9,7 +9,8 @@ import { listResources } from "../list/list.ts";
 import { hostKind } from "../resource-kind.ts";
 import { idOfName } from "../resource-name.ts";
 import { bindService, type ServiceBinding } from "../rpc/handlers.ts";
-import { watchResources } from "../watch.ts";
+import { SharedAnswers } from "../rpc/shared-answers.ts";
+import { type WatchEvent, Watches } from "../watch.ts";
 import { drainHost, releaseHost, setSchedulable, updateHost } from "./host-change.ts";
 import { controlHostVm, listHostVms } from "./host-vms.ts";
 
@@ -17,6 +18,12 @@ export function hostService(context: ApiContext): ServiceBinding {
   const answer = async (record: Promise<HostRecord>): Promise<{ readonly host: Host }> => ({
     host: await answerRecord(context, hostKind, await record),
   });
+  const watches = new Watches(context, hostKind);
+  const told = new SharedAnswers(({ type, resource, revision }: WatchEvent<Host>) => ({
+    type,
+    revision,
+    ...(resource === undefined ? {} : { host: resource }),
+  }));
   return bindService(HostService, {
     getHost: async (request) => ({ host: await getResource(context, hostKind, request.name) }),
     listHosts: async (request) => {
@@ -24,10 +31,7 @@ export function hostService(context: ApiContext): ServiceBinding {
       return { hosts: resources, ...page };
     },
     async *watchHosts(request, call) {
-      const watch = watchResources(context, hostKind, { ...request, signal: call.signal });
-      for await (const { type, resource, revision } of watch) {
-        yield { type, revision, ...(resource === undefined ? {} : { host: resource }) };
-      }
+      for await (const event of watches.watch({ ...request, signal: call.signal })) yield told.of(event);
     },
     updateHost: async (request) => answer(updateHost(context, request)),
     cordonHost: async (request) => answer(setSchedulable(context, request, false)),

@@ -21,13 +21,20 @@ import { readRequestId, requestKeyOf } from "../request-key.ts";
 import { templateKind } from "../resource-kind.ts";
 import { chosenId, idOfName } from "../resource-name.ts";
 import { bindService, type ServiceBinding } from "../rpc/handlers.ts";
+import { SharedAnswers } from "../rpc/shared-answers.ts";
 import { applyUpdateMask } from "../update-mask.ts";
-import { watchResources } from "../watch.ts";
+import { type WatchEvent, Watches } from "../watch.ts";
 
 export function templateService(context: ApiContext): ServiceBinding {
   const answer = async (record: Promise<TemplateRecord>): Promise<{ readonly template: Template }> => ({
     template: await answerRecord(context, templateKind, await record),
   });
+  const watches = new Watches(context, templateKind);
+  const told = new SharedAnswers(({ type, resource, revision }: WatchEvent<Template>) => ({
+    type,
+    revision,
+    ...(resource === undefined ? {} : { template: resource }),
+  }));
   return bindService(TemplateService, {
     createTemplate: async (request) => answer(createTemplate(context, request)),
     getTemplate: async (request) => ({ template: await getResource(context, templateKind, request.name) }),
@@ -36,10 +43,7 @@ export function templateService(context: ApiContext): ServiceBinding {
       return { templates: resources, ...page };
     },
     async *watchTemplates(request, call) {
-      const watch = watchResources(context, templateKind, { ...request, signal: call.signal });
-      for await (const { type, resource, revision } of watch) {
-        yield { type, revision, ...(resource === undefined ? {} : { template: resource }) };
-      }
+      for await (const event of watches.watch({ ...request, signal: call.signal })) yield told.of(event);
     },
     updateTemplate: async (request) => answer(updateTemplate(context, request)),
     deleteTemplate: async (request) => {

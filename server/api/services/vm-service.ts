@@ -17,7 +17,8 @@ import { listResources } from "../list/list.ts";
 import { vmKind } from "../resource-kind.ts";
 import { idOfName } from "../resource-name.ts";
 import { bindService, type ServiceBinding } from "../rpc/handlers.ts";
-import { watchResources } from "../watch.ts";
+import { SharedAnswers } from "../rpc/shared-answers.ts";
+import { type WatchEvent, Watches } from "../watch.ts";
 import { adoptVm } from "./vm-adopt.ts";
 import { batchCreateVms, cloneVm, createVm, planNewVm } from "./vm-create.ts";
 import { execVm } from "./vm-exec.ts";
@@ -30,6 +31,12 @@ export function vmService(context: ApiContext): ServiceBinding {
     vm: toVm(await record, () => "waits for a host"),
   });
   const want = (request: NamedVm, wish: VmWish): Promise<{ readonly vm: Vm }> => answer(wantVm(context, request, wish));
+  const watches = new Watches(context, vmKind);
+  const told = new SharedAnswers(({ type, resource, revision }: WatchEvent<Vm>) => ({
+    type,
+    revision,
+    ...(resource === undefined ? {} : { vm: resource }),
+  }));
   return bindService(VmService, {
     createVm: async (request, call) => answer(createVm(context, request, call)),
     batchCreateVms: async (request, call) => {
@@ -51,10 +58,8 @@ export function vmService(context: ApiContext): ServiceBinding {
     },
     async *watchVms(request, call) {
       const { signal, caller } = call;
-      const watch = watchResources(context, vmKind, { ...request, signal, isVisible: visibleVms(caller) });
-      for await (const { type, resource, revision } of watch) {
-        yield { type, revision, ...(resource === undefined ? {} : { vm: resource }) };
-      }
+      for await (const event of watches.watch({ ...request, signal, isVisible: visibleVms(caller) }))
+        yield told.of(event);
     },
     startVm: async (request) => want(request, { wanted: "running" }),
     stopVm: async (request) => want(request, { wanted: "stopped", force: request.force }),
