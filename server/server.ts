@@ -12,7 +12,7 @@ import { readBootClock } from "../shared/machine.ts";
 import { openAdminToken } from "./access/admin-token.ts";
 import { type Admission, everybody } from "./access/admission.ts";
 import { TokenAdmission } from "./access/token-admission.ts";
-import { Guard } from "./api/access/guard.ts";
+import { FrontDoor } from "./api/access/front-door.ts";
 import { Backups } from "./api/backups.ts";
 import type { ApiContext } from "./api/context.ts";
 import { createErrorReporter, type ErrorReporter } from "./api/error-status.ts";
@@ -148,8 +148,9 @@ class ComposedServer implements RunningServer {
     const security = await this.openSecurity(store);
     const enrolment = security && this.openEnrolment(engine, security);
     const core: Core = { store, engine, sessions: this.openSessions(engine, enrolment), enrolment };
-    const agentPort = this.createAgentPort(core);
-    const { grpc, http } = await this.openApi(core, this.apiContext(core));
+    const door = await this.openDoor(core);
+    const agentPort = this.createAgentPort(core, door);
+    const { grpc, http } = await this.openApi(core, door);
     // Last, so that clients do not wait until every Mac of the pool has said hello again.
     const agents = await this.listenForAgents(agentPort, security);
     this.addresses = { grpc: formatAddress(grpc), agent: formatAddress(agents), http: formatAddress(http) };
@@ -239,13 +240,13 @@ class ComposedServer implements RunningServer {
     return sessions;
   }
 
-  private apiContext({ store, engine, sessions, enrolment }: Core): ApiContext {
+  private apiContext({ store, enrolment }: Core, { engine, hostCalls }: FrontDoor): ApiContext {
     const { clock, ids, version, agentListen } = this.options;
     const vmChanges = new VmChanges(engine);
     this.opened.defer(() => vmChanges.close());
     return {
       engine,
-      hostCalls: sessions.calls,
+      hostCalls,
       vmChanges,
       backups: new Backups({ store, poolUid: store.poolUid, clock }),
       clock,
@@ -264,11 +265,12 @@ class ComposedServer implements RunningServer {
     };
   }
 
-  private createAgentPort({ sessions, enrolment: secure }: Core): GrpcServer {
+  private createAgentPort({ sessions, enrolment: secure }: Core, door: FrontDoor): GrpcServer {
     const { clock } = this.options;
     const server = new GrpcServer(agentServerOptions);
     const { enrolment, identify = () => undefined } = secure ?? {};
-    const calls = createAgentCalls({ enrolment, identify, errors: this.errorReporter() });
+    const onRefused: FrontDoor["refused"] = (call, error) => door.refused(call, error);
+    const calls = createAgentCalls({ enrolment, identify, errors: this.errorReporter(), onRefused });
     server.addService(sessions.service.definition, { ...sessions.service.implementation, ...calls });
     this.opened.defer(() => closeGrpc(server, clock, closePortMs));
     return server;
@@ -298,18 +300,20 @@ class ComposedServer implements RunningServer {
     return admission;
   }
 
-  private async openApi(
-    { sessions, enrolment }: Core,
-    context: ApiContext,
-  ): Promise<{ readonly grpc: Address; readonly http: Address }> {
+  private async openDoor({ engine, sessions, enrolment }: Core): Promise<FrontDoor> {
+    const admission = enrolment === undefined ? everybody : await this.openAdmission(engine);
+    const door = new FrontDoor({ engine, hostCalls: sessions.calls, admission, clock: this.options.clock });
+    this.opened.defer(() => door.close());
+    return door;
+  }
+
+  private async openApi(core: Core, admission: FrontDoor): Promise<{ readonly grpc: Address; readonly http: Address }> {
     const { listen, httpListen, clock, version } = this.options;
-    const security = enrolment?.security;
-    const admission = security === undefined ? everybody : await this.openAdmission(context.engine);
+    const { sessions } = core;
+    const security = core.enrolment?.security;
     const calls = new ActiveCalls();
     const errors = this.errorReporter();
-    const guard = new Guard({ engine: context.engine, admission });
-    this.opened.defer(() => guard.close());
-    const services = createServices(context).map((binding) => guard.bind(binding));
+    const services = createServices(this.apiContext(core, admission)).map((binding) => admission.bind(binding));
     const grpc = createGrpcApi(services, { calls, errors, admission, clock });
     const http = createHttpServer(services, {
       calls,

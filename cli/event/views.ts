@@ -30,9 +30,10 @@ export function eventWatchLine(event: Event): WatchLine {
 }
 
 /** Such as "PLACED", "DiskAboveReserve=false", "CreateVm" or "DeleteVm: PERMISSION_DENIED". */
-function whatHappened({ kind, action, to, result }: Event): string {
+function whatHappened({ kind, action, to, result, count }: Event): string {
   if (kind !== Event_Kind.AUDIT) return to || action;
-  return result === "OK" ? action : `${action}: ${result}`;
+  const told = result === "OK" ? action : [action, result].filter((part) => part !== "").join(": ");
+  return count > 1 ? `${told} (${count} times)`.trim() : told;
 }
 
 function whoDidIt({ caller }: Event): string {

@@ -6,6 +6,8 @@ export interface Credentials {
   readonly authorization: string | undefined;
   /** Where the call comes from, as far as it is known. */
   readonly address: string;
+  /** The call that begins, such as "CreateVm"; absent: the caller of one that is under way is asked again. */
+  readonly method?: string;
 }
 
 export interface Admission {

@@ -149,6 +149,14 @@ export const sharedChangesMax = 2_000;
 /** How many events are looked at before others get their turn: a millisecond or two. */
 export const eventsPerStep = 1_000;
 
+/**
+ * How many entries the history gets of refused calls: a hundred at once, and one a minute beyond that. Who floods the server
+ * for a month makes 43,000, less than half of what is kept.
+ */
+export const refusalEntries = { burst: 100, perMinute: 1 } as const;
+/** How many kinds of refused calls are told apart at a time; each is a few hundred bytes. */
+export const refusalKindsMax = 200;
+
 /** How often a change is tried again when the resource changed between reading and writing and no etag was given. */
 export const updateAttemptsMax = 8;
 

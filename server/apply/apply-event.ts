@@ -6,6 +6,7 @@ import { assertNever } from "../../shared/assert.ts";
 import type { EventReplies, EventReply, PoolEvent } from "../pool/events.ts";
 import type { Pool } from "../pool/pool.ts";
 import { applyVmAdopt } from "./adoption.ts";
+import { applyCallsNoted, noteAsked, recordBefore } from "./audit.ts";
 import { applyVmBatchCreate } from "./batch.ts";
 import {
   applyServiceAccountCreate,
@@ -45,8 +46,14 @@ import { applyTick } from "./tick.ts";
 
 /** @param timeMs the pool's time; never less than that of the event before. */
 export function applyEvent<E extends PoolEvent>(pool: Pool, event: E, timeMs: number): EventReply<E> {
-  // The cast holds because each case answers with what `EventReplies` names for its type.
-  return apply(pool, event, timeMs) as EventReply<E>;
+  const { asked } = event;
+  if (asked === undefined) return apply(pool, event, timeMs) as EventReply<E>;
+  const before = recordBefore(pool, event);
+  const at = pool.history.notedCount;
+  const reply = apply(pool, event, timeMs);
+  noteAsked(pool, asked, { event, before, reply, at, timeMs });
+  // The casts hold because each case answers with what `EventReplies` names for its type.
+  return reply as EventReply<E>;
 }
 
 function apply(pool: Pool, event: PoolEvent, timeMs: number): EventReplies[PoolEvent["type"]] {
@@ -99,6 +106,8 @@ function apply(pool: Pool, event: PoolEvent, timeMs: number): EventReplies[PoolE
       return applyTokenRevoke(pool, event);
     case "tokens-used":
       return applyTokensUsed(pool, event);
+    case "calls-noted":
+      return applyCallsNoted(pool, event, timeMs);
     case "project-delete":
       return applyProjectDelete(pool, event);
     case "settings-update":

@@ -7,7 +7,9 @@ import type {
   EnrollResponse,
   RenewCertificateResponse,
 } from "../../shared/gen/link/meridian/agent/v1/agent_service.ts";
+import type { RefusedCall } from "../api/access/audit.ts";
 import { type ErrorReporter, toGrpcStatus } from "../api/error-status.ts";
+import { peerAddress } from "../api/rpc/peer-address.ts";
 import type { IdentifyPeer } from "../sessions/peer.ts";
 import type { Enrolment } from "./enrolment.ts";
 
@@ -16,6 +18,8 @@ export interface AgentCallsOptions {
   readonly enrolment: Enrolment | undefined;
   readonly identify: IdentifyPeer;
   readonly errors: ErrorReporter;
+  /** Told of every call that is refused. */
+  readonly onRefused: (call: RefusedCall, error: unknown) => void;
 }
 
 export function createAgentCalls(options: AgentCallsOptions): Pick<AgentServiceServer, "enroll" | "renewCertificate"> {
@@ -28,12 +32,16 @@ export function createAgentCalls(options: AgentCallsOptions): Pick<AgentServiceS
     );
   };
   return {
-    enroll: answered("Enroll", options, async ({ request }): Promise<EnrollResponse> => {
-      return { credentials: await enrolment().enrol(request) };
+    enroll: answered("Enroll", options, async (call): Promise<EnrollResponse> => {
+      return { credentials: await enrolment().enrol(call.request, peerAddress(call.getPeer())) };
     }),
     renewCertificate: answered("RenewCertificate", options, async (call): Promise<RenewCertificateResponse> => {
       const peer = options.identify(call);
-      const credentials: Credentials = await enrolment().renew(peer ?? refuseStranger(), call.request);
+      const credentials: Credentials = await enrolment().renew(
+        peer ?? refuseStranger(),
+        call.request,
+        peerAddress(call.getPeer()),
+      );
       return { credentials };
     }),
   };
@@ -45,13 +53,15 @@ function refuseStranger(): never {
 
 function answered<Request, Response>(
   method: string,
-  { errors }: AgentCallsOptions,
+  { errors, onRefused }: AgentCallsOptions,
   answer: (call: Parameters<handleUnaryCall<Request, Response>>[0]) => Promise<Response>,
 ): handleUnaryCall<Request, Response> {
   const outcomeOf = async (call: Parameters<typeof answer>[0]): Promise<Parameters<sendUnaryData<Response>>> => {
     try {
       return [null, await answer(call)];
     } catch (error) {
+      const caller = { principal: "unknown", authentication: "failed", address: peerAddress(call.getPeer()) };
+      onRefused({ action: method, caller }, error);
       return [toGrpcStatus(errors.toMeridianError(error, `meridian.agent.v1.AgentService/${method}`)), null];
     }
   };

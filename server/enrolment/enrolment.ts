@@ -56,18 +56,20 @@ export class Enrolment {
   }
 
   /** Throws FIELD_INVALID, JOIN_TOKEN_REFUSED, STATE_NOT_ALLOWED, LIMIT_REACHED. */
-  async enrol(request: EnrollRequest): Promise<Credentials> {
+  async enrol(request: EnrollRequest, address: string): Promise<Credentials> {
     const { engine, ids, log } = this.options;
     const wanted = readEnrolRequest(request);
     return await this.limited(async () => {
       const key = await readCertificateRequest(request.certificateRequest);
       const nowMs = Math.floor(engine.nowMs());
       // Whoever has no token has nothing signed, and no signature of his checked.
-      const asked = { ...wanted, certificate: { keyFingerprint: key.fingerprint, issueTimeMs: nowMs } };
-      await engine.read((view) => checkEnrolment(view, asked, engine.nowMs()));
+      const checked = { ...wanted, certificate: { keyFingerprint: key.fingerprint, issueTimeMs: nowMs } };
+      await engine.read((view) => checkEnrolment(view, checked, engine.nowMs()));
       await key.verify();
       const { made, certificate } = await this.make(wanted.host, key, nowMs);
-      await engine.submit({ type: "host-enrol", ...wanted, uid: ids.uid(), certificate });
+      const caller = { principal: `joinTokens/${wanted.joinToken}`, authentication: "join-token", address };
+      const asked = { action: "Enroll", caller };
+      await engine.submit({ type: "host-enrol", ...wanted, uid: ids.uid(), certificate, asked });
       log.info(
         { host_id: wanted.host, join_token: wanted.joinToken, fingerprint: certificate.fingerprint },
         "host enrolled",
@@ -80,13 +82,16 @@ export class Enrolment {
   async renew(
     { host, issueTimeMs: presentedIssueTimeMs }: HostPeer,
     request: RenewCertificateRequest,
+    address: string,
   ): Promise<Credentials> {
     const { engine, log } = this.options;
     return await this.limited(async () => {
       const key = await readCertificateRequest(request.certificateRequest);
       await key.verify();
       const { made, certificate } = await this.make(host, key, Math.floor(engine.nowMs()));
-      await engine.submit({ type: "host-certify", host, presentedIssueTimeMs, certificate });
+      const caller = { principal: `hosts/${host}`, authentication: "certificate", address };
+      const asked = { action: "RenewCertificate", caller };
+      await engine.submit({ type: "host-certify", host, presentedIssueTimeMs, certificate, asked });
       log.info({ host_id: host, fingerprint: certificate.fingerprint }, "host certificate renewed");
       return this.credentials(made);
     });

@@ -16,6 +16,7 @@ import type {
 } from "../../shared/ids.ts";
 import type { DialNumber } from "./dial.ts";
 import type { CredentialRecord, HostCertificate, JoinTokenRecord, JoinTokenSpec } from "./enrolment.ts";
+import type { Asked, HistoryEntry } from "./history.ts";
 import type { CachedImage, HostFacts, HostRecord, HostSpec, HostVm } from "./host.ts";
 import type { ProjectRecord, ProjectSpec } from "./project.ts";
 import type { PoolRole, ServiceAccountRecord, ServiceAccountSpec, TokenRecord } from "./service-account.ts";
@@ -245,6 +246,14 @@ export interface TokensUsed {
   readonly uses: readonly { readonly id: TokenId; readonly timeMs: number }[];
 }
 
+/** What the history is to tell of calls that changed no record: refused ones, and orders that went straight to a host. */
+export interface CallsNoted {
+  readonly type: "calls-noted";
+  /** Of a VM, the project and the uid are found by its name. */
+  readonly calls: readonly NotedCall[];
+}
+export type NotedCall = Omit<HistoryEntry, "kind" | "timeMs">;
+
 /** Changes the settings of the pool. */
 export interface SettingsUpdate {
   readonly type: "settings-update";
@@ -433,7 +442,7 @@ export interface Tick {
   readonly type: "tick";
 }
 
-export type PoolEvent =
+type BareEvent =
   | VmCreate
   | VmBatchCreate
   | VmUpdate
@@ -459,6 +468,7 @@ export type PoolEvent =
   | TokenCreate
   | TokenRevoke
   | TokensUsed
+  | CallsNoted
   | SettingsUpdate
   | JoinTokenCreate
   | JoinTokenRevoke
@@ -478,6 +488,9 @@ export type PoolEvent =
   | OrphanRemove
   | HostProbed
   | Tick;
+
+/** An event; `asked` where a client asked for it whom the history is to name. */
+export type PoolEvent = BareEvent & { readonly asked?: Asked };
 
 /** What applying an event answers: the record that it made or changed (as it last was, if it is gone). */
 export interface EventReplies {
@@ -506,6 +519,7 @@ export interface EventReplies {
   "token-create": TokenRecord;
   "token-revoke": TokenRecord;
   "tokens-used": undefined;
+  "calls-noted": undefined;
   "settings-update": SettingsRecord;
   "join-token-create": JoinTokenRecord;
   "join-token-revoke": JoinTokenRecord;

@@ -16,6 +16,13 @@ export interface HistoryCaller {
   readonly address: string;
 }
 
+/** What a client asked for, and who: it goes with the event that it led to. */
+export interface Asked {
+  /** The RPC's name, such as "CreateVm". */
+  readonly action: string;
+  readonly caller: HistoryCaller;
+}
+
 export interface HistoryEntry {
   /** Whether the pool tells of itself, or of what a client asked for. */
   readonly kind: "lifecycle" | "audit";
@@ -37,6 +44,8 @@ export interface HistoryEntry {
   readonly code?: string;
   /** The fields of the spec that a change gave another value. */
   readonly fields?: readonly string[];
+  /** How many calls of this kind the entry stands for; absent: one. */
+  readonly count?: number;
 }
 
 /** All entries of one batch. */
@@ -91,10 +100,18 @@ export class History implements HistoryView {
     return this.noted.length > 0;
   }
 
-  note(entry: HistoryEntry): void {
+  /** How many entries were noted that no page holds yet. */
+  get notedCount(): number {
+    return this.noted.length;
+  }
+
+  /** @param index where among the entries that no page holds yet; default: after them. */
+  note(entry: HistoryEntry, index = this.noted.length): void {
     const { message } = entry;
     const isLong = message !== undefined && message.length > messageLengthMax;
-    this.noted.push(isLong ? { ...entry, message: `${message.slice(0, messageLengthMax - 1)}…` } : entry);
+    const kept = isLong ? { ...entry, message: `${message.slice(0, messageLengthMax - 1)}…` } : entry;
+    if (index === this.noted.length) this.noted.push(kept);
+    else this.noted.splice(index, 0, kept);
   }
 
   /** The page of the batch that is being sealed; nothing if nothing was noted. */

@@ -192,9 +192,9 @@ export class Pool implements PoolView {
     return sealed;
   }
 
-  /** Tells the history of something that no record's own change tells. */
-  noteHistory(entry: HistoryEntry): void {
-    this.history.note(entry);
+  /** Tells the history of something that no record's own change tells. @param index see `History.note`. */
+  noteHistory(entry: HistoryEntry, index?: number): void {
+    this.history.note(entry, index);
   }
 
   /** Drops what the bounds do not keep of the history. */

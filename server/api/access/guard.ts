@@ -11,22 +11,35 @@ import { requirementOf } from "../../access/permissions.ts";
 import { checkRequirement, isMetEverywhere, type Requirement } from "../../access/requirement.ts";
 import type { EngineApi } from "../../engine/engine-api.ts";
 import type { CallContext, MethodHandler, ServiceBinding } from "../rpc/handlers.ts";
+import { historyCaller, type RefusedCall } from "./audit.ts";
 import { OpenCalls } from "./open-calls.ts";
+import { targetOf } from "./request-target.ts";
 
 export interface GuardOptions {
   readonly engine: Pick<EngineApi, "read">;
   readonly admission: Admission;
+  /** Told of every call that is refused. */
+  readonly onDenied: (call: RefusedCall, error: unknown) => void;
 }
 
 type Message = MessageShape<DescMessage>;
 type MessageInit = MessageInitShape<DescMessage>;
 
+/** A call at the door. */
+interface Entering {
+  readonly method: DescMethod;
+  readonly request: Message;
+  readonly call: CallContext;
+}
+
 export class Guard {
   private readonly engine: Pick<EngineApi, "read">;
   private readonly open: OpenCalls;
+  private readonly onDenied: GuardOptions["onDenied"];
 
-  constructor({ engine, admission }: GuardOptions) {
+  constructor({ engine, admission, onDenied }: GuardOptions) {
     this.engine = engine;
+    this.onDenied = onDenied;
     this.open = new OpenCalls(admission);
   }
 
@@ -52,7 +65,7 @@ export class Guard {
         return {
           kind: "unary",
           handle: async (request, call) => {
-            if (!isMetEverywhere(requirement, call.caller)) await this.check(requirement, request, call.caller);
+            await this.enter(requirement, { method, request, call });
             // A wait can be as long as a watch.
             if (method.localName !== "waitVm") return await handler.handle(request, call);
             return await this.open.run({ requirement, request, call, check: this.recheck }, (held) =>
@@ -64,12 +77,12 @@ export class Guard {
         return {
           kind: "server_streaming",
           handle: (request, call) =>
-            this.stream(requirement, { request, call }, (held) => handler.handle(request, held)),
+            this.stream(requirement, { method, request, call }, (held) => handler.handle(request, held)),
         };
       case "bidi_streaming":
         return {
           kind: "bidi_streaming",
-          handle: (requests, call) => this.bidi(requirement, { requests, call }, handler),
+          handle: (requests, call) => this.bidi(requirement, { method, requests, call }, handler),
         };
       default:
         return handler satisfies never;
@@ -78,10 +91,11 @@ export class Guard {
 
   private async *stream(
     requirement: Requirement,
-    { request, call }: { readonly request: Message; readonly call: CallContext },
+    entering: Entering,
     answers: (call: CallContext) => AsyncIterable<MessageInit>,
   ): AsyncGenerator<MessageInit, undefined> {
-    if (!isMetEverywhere(requirement, call.caller)) await this.check(requirement, request, call.caller);
+    await this.enter(requirement, entering);
+    const { request, call } = entering;
     const held = this.open.hold({ requirement, request, call, check: this.recheck });
     try {
       yield* answers(held.call);
@@ -93,14 +107,18 @@ export class Guard {
   /** What a two-way call needs is known from its first message. */
   private async *bidi(
     requirement: Requirement,
-    { requests, call }: { readonly requests: AsyncIterable<Message>; readonly call: CallContext },
+    {
+      method,
+      requests,
+      call,
+    }: { readonly method: DescMethod; readonly requests: AsyncIterable<Message>; readonly call: CallContext },
     handler: Extract<MethodHandler, { kind: "bidi_streaming" }>,
   ): AsyncGenerator<MessageInit, undefined> {
     const reading = requests[Symbol.asyncIterator]();
     if (isMetEverywhere(requirement, call.caller)) {
       const answers = (held: CallContext): AsyncIterable<MessageInit> => handler.handle(again(reading), held);
       // Nothing that the first message could say makes a difference.
-      yield* this.stream({ scope: "self" }, { request: {} as Message, call }, answers);
+      yield* this.stream({ scope: "self" }, { method, request: {} as Message, call }, answers);
       return;
     }
     const first = await within(reading.next(), call.signal);
@@ -109,7 +127,20 @@ export class Guard {
       return;
     }
     const request = first.value;
-    yield* this.stream(requirement, { request, call }, (held) => handler.handle(again(reading, request), held));
+    yield* this.stream(requirement, { method, request, call }, (held) => handler.handle(again(reading, request), held));
+  }
+
+  /** A refusal is told of. */
+  private async enter(requirement: Requirement, { method, request, call }: Entering): Promise<void> {
+    const { caller } = call;
+    if (isMetEverywhere(requirement, caller)) return;
+    try {
+      await this.check(requirement, request, caller);
+    } catch (error) {
+      const target = targetOf(method, request);
+      this.onDenied({ action: method.name, caller: historyCaller(caller), target }, error);
+      throw error;
+    }
   }
 
   /** The cast holds because a requirement's functions take the message of the method that it belongs to. */

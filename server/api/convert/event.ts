@@ -23,6 +23,7 @@ export function toEvent(page: HistoryPage, entry: HistoryEntry, index: number): 
     ...(entry.caller === undefined ? {} : { caller: { ...entry.caller } }),
     result: entry.kind === "audit" ? (entry.code ?? "OK") : "",
     fields: [...(entry.fields ?? [])],
+    count: entry.kind === "audit" ? (entry.count ?? 1) : 0,
   });
 }
 

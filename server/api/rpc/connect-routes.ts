@@ -102,7 +102,8 @@ class ConnectCall {
       address: this.context.values.get(peerAddressKey),
     };
     const readmit = (): Caller | Promise<Caller> => this.options.admission.admit(credentials);
-    return { signal: active.signal, timeoutMs: this.context.timeoutMs, caller: await readmit(), readmit };
+    const caller = await this.options.admission.admit({ ...credentials, method: this.context.method.name });
+    return { signal: active.signal, timeoutMs: this.context.timeoutMs, caller, readmit };
   }
 
   /** What the caller is told. One that left, or whose deadline passed, is told what Connect says of that. */

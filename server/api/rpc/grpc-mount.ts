@@ -34,6 +34,7 @@ import type { Caller } from "../../access/caller.ts";
 import { type ErrorReporter, toGrpcStatus } from "../error-status.ts";
 import type { ActiveCall, ActiveCalls } from "./active-calls.ts";
 import type { CallContext, MethodHandler, ServiceBinding } from "./handlers.ts";
+import { peerAddress } from "./peer-address.ts";
 import { undecodableRequest } from "./request-refusals.ts";
 import { sharedEncodingOf } from "./shared-answers.ts";
 
@@ -53,6 +54,7 @@ export function mountService(server: Server, binding: ServiceBinding, options: M
     implementation[method.name] = untypedCall(handler, {
       ...options,
       method: `${binding.service.typeName}/${method.name}`,
+      rpc: method.name,
     });
   }
   server.addService(definition, implementation);
@@ -66,6 +68,8 @@ type Incoming = { readonly message: MessageShape<DescMessage> } | { readonly mal
 interface CallOptions extends MountOptions {
   /** For the log. */
   readonly method: string;
+  /** Its name in its service. */
+  readonly rpc: string;
 }
 
 function methodDefinition(method: DescMethod): MethodDefinition<Incoming, MessageInit> {
@@ -231,25 +235,24 @@ function beginCall(call: GrpcCall, options: CallOptions): ActiveCall {
 }
 
 /** Rejects for a caller who is not let in. */
-async function contextOf(call: GrpcCall, active: ActiveCall, { admission, clock }: CallOptions): Promise<CallContext> {
+async function contextOf(
+  call: GrpcCall,
+  active: ActiveCall,
+  { admission, clock, rpc }: CallOptions,
+): Promise<CallContext> {
   const deadlineMs = Number(call.getDeadline());
   const [authorization] = call.metadata.get("authorization");
   const credentials = {
     authorization: typeof authorization === "string" ? authorization : undefined,
-    address: hostOf(call.getPeer()),
+    address: peerAddress(call.getPeer()),
   };
   const readmit = (): Caller | Promise<Caller> => admission.admit(credentials);
   return {
-    caller: await readmit(),
+    caller: await admission.admit({ ...credentials, method: rpc }),
     readmit,
     signal: active.signal,
     timeoutMs: () => (Number.isFinite(deadlineMs) ? Math.max(0, deadlineMs - clock.wallMs()) : undefined),
   };
-}
-
-/** The host of `host:port`; a caller's port says nothing. */
-function hostOf(peer: string): string {
-  return peer.replace(/:\d+$/, "");
 }
 
 /** The caller gave up, its deadline passed, or its connection broke. */

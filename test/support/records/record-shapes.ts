@@ -223,6 +223,7 @@ const historyShape: ShapeOf<HistoryPage> = {
       "caller?": { principal: "string", authentication: "string", address: "string" },
       "code?": "string",
       "fields?": ["string"],
+      "count?": "number",
     },
   ],
 };

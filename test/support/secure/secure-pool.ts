@@ -127,7 +127,11 @@ export class SecurePool {
     { identity, store }: Enrolled,
     { hostId = identity.hostId, log = silentLogger, clock }: { hostId?: string; log?: Logger; clock?: Clock } = {},
   ): Agent {
-    const mac = new SimulatedMac({ name: hostId, instant: true, vms: [{ name: "golden", os: "ubuntu" }] }, systemClock);
+    const vms = [
+      { name: "golden", os: "ubuntu" },
+      { name: "by-hand", os: "ubuntu" },
+    ];
+    const mac = new SimulatedMac({ name: hostId, instant: true, vms }, systemClock);
     const agent = startAgent({
       servers: [this.server.addresses.agent],
       hostId,

@@ -9,7 +9,7 @@ import { type Client, Code, ConnectError, createClient, type Transport } from "@
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
 import { ServerCredentials } from "@grpc/grpc-js";
 import { type Admission, everybody } from "../../../server/access/admission.ts";
-import { Guard } from "../../../server/api/access/guard.ts";
+import { FrontDoor } from "../../../server/api/access/front-door.ts";
 import { Backups } from "../../../server/api/backups.ts";
 import { createErrorReporter } from "../../../server/api/error-status.ts";
 import { createGrpcApi, type GrpcApi } from "../../../server/api/grpc.ts";
@@ -49,6 +49,7 @@ export class ServedApi {
   isReady = true;
   /** Errors that were reported as our own faults. */
   readonly faults: unknown[] = [];
+  private readonly door: FrontDoor;
   private readonly http: HttpServer;
   private readonly transports: Readonly<Record<Front, Transport>>;
 
@@ -68,22 +69,24 @@ export class ServedApi {
     driver,
     calls,
     log,
-    admission,
+    admission: asked,
   }: { driver: PoolDriver; calls: ActiveCalls } & Required<Omit<ServedApiOptions, "callsMax">>) {
     this.driver = driver;
     this.calls = calls;
-    const { engine, clock } = driver;
-    const guard = new Guard({ engine, admission });
+    const { engine: bare, clock } = driver;
+    const admission = new FrontDoor({ engine: bare, hostCalls: this.hostCalls, admission: asked, clock });
+    const { engine, hostCalls } = admission;
+    this.door = admission;
     const services = createServices({
       engine,
-      hostCalls: this.hostCalls,
+      hostCalls,
       vmChanges: new VmChanges(engine),
       backups: new Backups({ store: driver.store, poolUid: servedPoolUid, clock }),
       clock,
       ids: randomIds,
       version: "1.2.3",
       startTimeMs: engine.nowMs(),
-    }).map((binding) => guard.bind(binding));
+    }).map((binding) => admission.bind(binding));
     const errors = createErrorReporter(randomIds, log, (error) => this.faults.push(error));
     // Deadlines of callers are told by the machine's clock.
     this.grpc = createGrpcApi(services, { calls, errors, admission, clock: systemClock });
@@ -126,6 +129,7 @@ export class ServedApi {
       this.http.close(() => resolve());
     });
     await calls;
+    await this.door.close();
     await this.driver.close();
   }
 }

@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file meridian/v1/event_service.proto.
  */
 export const file_meridian_v1_event_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch9tZXJpZGlhbi92MS9ldmVudF9zZXJ2aWNlLnByb3RvEgttZXJpZGlhbi52MSKWAwoFRXZlbnQSDAoEbmFtZRgBIAEoCRIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghyZXZpc2lvbhgDIAEoAxIlCgRraW5kGAQgASgOMhcubWVyaWRpYW4udjEuRXZlbnQuS2luZBIOCgZhY3Rpb24YBSABKAkSEAoIcmVzb3VyY2UYBiABKAkSFAoMcmVzb3VyY2VfdWlkGAcgASgJEg8KB3Byb2plY3QYCCABKAkSDAoEaG9zdBgJIAEoCRIMCgRmcm9tGAogASgJEgoKAnRvGAsgASgJEg4KBnJlYXNvbhgMIAEoCRIPCgdtZXNzYWdlGA0gASgJEigKBmNhbGxlchgOIAEoCzIYLm1lcmlkaWFuLnYxLkV2ZW50Q2FsbGVyEg4KBnJlc3VsdBgPIAEoCRIOCgZmaWVsZHMYECADKAkiQAoES2luZBIUChBLSU5EX1VOU1BFQ0lGSUVEEAASEgoOS0lORF9MSUZFQ1lDTEUQARIOCgpLSU5EX0FVRElUEAIiSQoLRXZlbnRDYWxsZXISEQoJcHJpbmNpcGFsGAEgASgJEhYKDmF1dGhlbnRpY2F0aW9uGAIgASgJEg8KB2FkZHJlc3MYAyABKAkiXAoRTGlzdEV2ZW50c1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSDgoGZmlsdGVyGAMgASgJEhAKCG9yZGVyX2J5GAQgASgJInwKEkxpc3RFdmVudHNSZXNwb25zZRIiCgZldmVudHMYASADKAsyEi5tZXJpZGlhbi52MS5FdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSEAoIcmV2aXNpb24YAyABKAMSFwoPb2xkZXN0X3JldmlzaW9uGAQgASgDIjsKEldhdGNoRXZlbnRzUmVxdWVzdBIOCgZmaWx0ZXIYASABKAkSFQoNZnJvbV9yZXZpc2lvbhgCIAEoAyJ1ChNXYXRjaEV2ZW50c1Jlc3BvbnNlEikKBHR5cGUYASABKA4yGy5tZXJpZGlhbi52MS5XYXRjaEV2ZW50VHlwZRIhCgVldmVudBgCIAEoCzISLm1lcmlkaWFuLnYxLkV2ZW50EhAKCHJldmlzaW9uGAMgASgDMrEBCgxFdmVudFNlcnZpY2USTQoKTGlzdEV2ZW50cxIeLm1lcmlkaWFuLnYxLkxpc3RFdmVudHNSZXF1ZXN0Gh8ubWVyaWRpYW4udjEuTGlzdEV2ZW50c1Jlc3BvbnNlElIKC1dhdGNoRXZlbnRzEh8ubWVyaWRpYW4udjEuV2F0Y2hFdmVudHNSZXF1ZXN0GiAubWVyaWRpYW4udjEuV2F0Y2hFdmVudHNSZXNwb25zZTABYgZwcm90bzM", [file_google_protobuf_timestamp, file_meridian_v1_types]);
+  fileDesc("Ch9tZXJpZGlhbi92MS9ldmVudF9zZXJ2aWNlLnByb3RvEgttZXJpZGlhbi52MSKlAwoFRXZlbnQSDAoEbmFtZRgBIAEoCRIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghyZXZpc2lvbhgDIAEoAxIlCgRraW5kGAQgASgOMhcubWVyaWRpYW4udjEuRXZlbnQuS2luZBIOCgZhY3Rpb24YBSABKAkSEAoIcmVzb3VyY2UYBiABKAkSFAoMcmVzb3VyY2VfdWlkGAcgASgJEg8KB3Byb2plY3QYCCABKAkSDAoEaG9zdBgJIAEoCRIMCgRmcm9tGAogASgJEgoKAnRvGAsgASgJEg4KBnJlYXNvbhgMIAEoCRIPCgdtZXNzYWdlGA0gASgJEigKBmNhbGxlchgOIAEoCzIYLm1lcmlkaWFuLnYxLkV2ZW50Q2FsbGVyEg4KBnJlc3VsdBgPIAEoCRIOCgZmaWVsZHMYECADKAkSDQoFY291bnQYESABKAUiQAoES2luZBIUChBLSU5EX1VOU1BFQ0lGSUVEEAASEgoOS0lORF9MSUZFQ1lDTEUQARIOCgpLSU5EX0FVRElUEAIiSQoLRXZlbnRDYWxsZXISEQoJcHJpbmNpcGFsGAEgASgJEhYKDmF1dGhlbnRpY2F0aW9uGAIgASgJEg8KB2FkZHJlc3MYAyABKAkiXAoRTGlzdEV2ZW50c1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSDgoGZmlsdGVyGAMgASgJEhAKCG9yZGVyX2J5GAQgASgJInwKEkxpc3RFdmVudHNSZXNwb25zZRIiCgZldmVudHMYASADKAsyEi5tZXJpZGlhbi52MS5FdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSEAoIcmV2aXNpb24YAyABKAMSFwoPb2xkZXN0X3JldmlzaW9uGAQgASgDIjsKEldhdGNoRXZlbnRzUmVxdWVzdBIOCgZmaWx0ZXIYASABKAkSFQoNZnJvbV9yZXZpc2lvbhgCIAEoAyJ1ChNXYXRjaEV2ZW50c1Jlc3BvbnNlEikKBHR5cGUYASABKA4yGy5tZXJpZGlhbi52MS5XYXRjaEV2ZW50VHlwZRIhCgVldmVudBgCIAEoCzISLm1lcmlkaWFuLnYxLkV2ZW50EhAKCHJldmlzaW9uGAMgASgDMrEBCgxFdmVudFNlcnZpY2USTQoKTGlzdEV2ZW50cxIeLm1lcmlkaWFuLnYxLkxpc3RFdmVudHNSZXF1ZXN0Gh8ubWVyaWRpYW4udjEuTGlzdEV2ZW50c1Jlc3BvbnNlElIKC1dhdGNoRXZlbnRzEh8ubWVyaWRpYW4udjEuV2F0Y2hFdmVudHNSZXF1ZXN0GiAubWVyaWRpYW4udjEuV2F0Y2hFdmVudHNSZXNwb25zZTABYgZwcm90bzM", [file_google_protobuf_timestamp, file_meridian_v1_types]);
 
 /**
  * One thing that happened.
@@ -133,6 +133,13 @@ export type Event = Message<"meridian.v1.Event"> & {
    * @generated from field: repeated string fields = 16;
    */
   fields: string[];
+
+  /**
+   * How many calls the event stands for, of an audit event: 1, or more where the same was refused again and again.
+   *
+   * @generated from field: int32 count = 17;
+   */
+  count: number;
 };
 
 /**
@@ -190,14 +197,14 @@ export const Event_KindSchema: GenEnum<Event_Kind> = /*@__PURE__*/
  */
 export type EventCaller = Message<"meridian.v1.EventCaller"> & {
   /**
-   * Who, such as "serviceAccounts/ci".
+   * Who, such as "serviceAccounts/ci"; "unknown" of a call that did not prove who made it.
    *
    * @generated from field: string principal = 1;
    */
   principal: string;
 
   /**
-   * How that was proven, such as "token".
+   * How that was proven, such as "token"; "none" on a server that asks nobody, "failed" where it was not.
    *
    * @generated from field: string authentication = 2;
    */
