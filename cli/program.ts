@@ -26,6 +26,7 @@ const clientNouns: Readonly<Record<string, NounLoader>> = {
   account: async () => (await import("./account.ts")).registerAccount,
   whoami: async () => (await import("./who-am-i.ts")).registerWhoAmI,
   token: async () => (await import("./token.ts")).registerToken,
+  secrets: async () => (await import("./secrets.ts")).registerSecrets,
   "certificate-authority": async () => (await import("./certificate-authority.ts")).registerCertificateAuthority,
 };
 

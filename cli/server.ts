@@ -1,6 +1,7 @@
 /** `meridian server`: runs the control plane until it is told to stop, or restores a backup to run it on. */
 import { isIP } from "node:net";
 import { type CommandUnknownOpts, InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import type { KeyStoreSettings } from "../server/secrets/key-store.ts";
 import type { ServerOptions } from "../server/server.ts";
 import type { TlsSettings } from "../server/tls/open-security.ts";
 import { MeridianError } from "../shared/errors.ts";
@@ -51,6 +52,10 @@ export function registerServer(program: Program, terminal: Terminal): void {
     )
     .option("--tls-cert <file>", "a certificate of your own for clients, in PEM, with those that lead to its root")
     .option("--tls-key <file>", "and its private key; both are read again when they change")
+    .option(
+      "--secrets-key-file <file>",
+      "the key that seals secrets, made if it is not there (default: DATA_DIR/secrets.key); or MERIDIAN_SECRETS_KEY is the key",
+    )
     .addOption(insecureOption)
     .addOption(logLevelOption)
     .addOption(configOption)
@@ -65,6 +70,7 @@ export function registerServer(program: Program, terminal: Terminal): void {
       ),
     );
   registerRestore(noun, terminal);
+  registerForgetSecrets(noun, terminal);
   noun.action(async ({ config }, command) => {
     if (config !== undefined) applyConfigFile(command, config);
     // The flags again, since the file may have filled some in.
@@ -81,7 +87,9 @@ export function registerServer(program: Program, terminal: Terminal): void {
     });
     const dataDir = flags.dataDir ?? defaultServerDataDir(terminal.environment);
     const insecure = flags.insecure === true;
-    await serve(terminal, { ...addresses, dataDir, insecure, tls: tlsSettings(flags), logLevel: flags.logLevel });
+    const tls = tlsSettings(flags);
+    const secretsKeys = keySettings(terminal, flags.secretsKeyFile);
+    await serve(terminal, { ...addresses, dataDir, insecure, tls, secretsKeys, logLevel: flags.logLevel });
   });
 }
 
@@ -137,6 +145,40 @@ async function restore(
     `${dataDir}: ${records} records of revision ${backup.revision}, backed up at ${backup.createTime}; ` +
       `the pool goes on at revision ${revision}\n`,
   );
+}
+
+/** A variable without a flag: others can see the flags of a process. */
+function keySettings({ environment }: Terminal, file: string | undefined): KeyStoreSettings {
+  const keys = environment["MERIDIAN_SECRETS_KEY"];
+  if (file !== undefined && keys !== undefined && keys !== "") {
+    throw wrongUsage("MERIDIAN_SECRETS_KEY and --secrets-key-file exclude each other");
+  }
+  return { file, environment: keys };
+}
+
+function registerForgetSecrets(noun: CommandUnknownOpts, terminal: Terminal): void {
+  noun
+    .command("forget-secrets")
+    .summary("remove secrets that can no longer be opened")
+    .description(
+      "Removes from a data directory the secrets that no key opens any more, such as the credentials of catalogs, so that a " +
+        "server can be started on it and be given them again. Only for when the key is lost for ever.",
+    )
+    .option("--data-dir <dir>", "the server's data directory; no server may run on it")
+    .option(
+      "--secrets-key-file <file>",
+      "keys whose secrets are to stay (default: DATA_DIR/secrets.key, if it is there)",
+    )
+    .addHelpText("after", examples("server forget-secrets --data-dir ~/meridian"))
+    .action(async ({ dataDir, secretsKeyFile }) => {
+      const directory = requireFlag(dataDir, "--data-dir", "meridian server forget-secrets --data-dir ~/meridian");
+      const { forgetSecrets } = await import("../server/forget-secrets.ts");
+      const { clock, stdout } = terminal;
+      const keys = keySettings(terminal, secretsKeyFile);
+      const forgotten = await forgetSecrets({ dataDir: directory, keys, clock, ids: randomIds });
+      const lines = forgotten.map((name) => `${name}: its credentials are removed; give them again\n`);
+      stdout.write(lines.length === 0 ? "Every secret can be opened; nothing was changed.\n" : lines.join(""));
+    });
 }
 
 async function serve(

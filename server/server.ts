@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import { Server as GrpcServer, ServerCredentials } from "@grpc/grpc-js";
-import { AssertionFailed } from "../shared/assert.ts";
+import { AssertionFailed, required } from "../shared/assert.ts";
 import { type Clock, systemClock } from "../shared/clock.ts";
 import type { IdSource } from "../shared/ids.ts";
 import type { Logger } from "../shared/log.ts";
@@ -37,10 +37,17 @@ import {
   listenHttp,
   within,
 } from "./listening.ts";
+import type { PoolView } from "./pool/view.ts";
+import { openCredentials } from "./secrets/catalog-credentials.ts";
+import { type KeyStore, type KeyStoreSettings, keyStoreOf } from "./secrets/key-store.ts";
+import type { SecretBox } from "./secrets/secret-box.ts";
+import { SecretsKeeper } from "./secrets/secrets-keeper.ts";
+import { openSecretBox } from "./secrets/stored-secrets.ts";
 import { type HostPeer, type IdentifyPeer, identifyByCertificate } from "./sessions/peer.ts";
 import { agentServerOptions } from "./sessions/server-options.ts";
 import { createSessions, type SessionSettings, type Sessions } from "./sessions/sessions.ts";
 import { replaceFileDurably } from "./storage/durable-file.ts";
+import type { RecordKindName } from "./storage/key-layout.ts";
 import { type LevelStore, openLevelStore } from "./storage/level-store.ts";
 import { openSecurity, type Security, type TlsSettings } from "./tls/open-security.ts";
 
@@ -57,6 +64,8 @@ export interface ServerOptions {
   readonly insecure: boolean;
   /** What is not as usual about TLS; nothing if `insecure`. */
   readonly tls?: TlsSettings;
+  /** Where the keys are that seal the secrets in the records. Default: in `DIR/secrets.key`. */
+  readonly secretsKeys?: KeyStoreSettings;
   readonly clock: Clock;
   readonly ids: IdSource;
   readonly log: Logger;
@@ -109,6 +118,7 @@ function checkOptions({ insecure, listen, agentListen, httpListen }: ServerOptio
 interface Core {
   readonly store: LevelStore;
   readonly engine: Engine;
+  readonly secrets: SecretsKeeper;
   readonly sessions: Sessions;
   /** Absent: the server is insecure. */
   readonly enrolment: SecureEnrolment | undefined;
@@ -144,10 +154,11 @@ class ComposedServer implements RunningServer {
   async open(): Promise<void> {
     const { options } = this;
     const store = await this.openStore();
-    const engine = await this.openEngine(store);
+    const { engine, secrets } = await this.openEngine(store);
     const security = await this.openSecurity(store);
     const enrolment = security && this.openEnrolment(engine, security);
-    const core: Core = { store, engine, sessions: this.openSessions(engine, enrolment), enrolment };
+    const sessions = this.openSessions(engine, secrets, enrolment);
+    const core: Core = { store, engine, secrets, sessions, enrolment };
     const door = await this.openDoor(core);
     const agentPort = this.createAgentPort(core, door);
     const { grpc, http } = await this.openApi(core, door);
@@ -196,14 +207,23 @@ class ComposedServer implements RunningServer {
     return store;
   }
 
-  private async openEngine(store: LevelStore): Promise<Engine> {
-    const { clock, log } = this.options;
+  /** The engine, and what opens the secrets in its records: if that cannot be done, the engine does nothing either. */
+  private async openEngine(store: LevelStore): Promise<Pick<Core, "engine" | "secrets">> {
+    const { clock, log, dataDir, secretsKeys } = this.options;
+    const keys: KeyStore = keyStoreOf(secretsKeys ?? {}, dataDir);
+    let box: SecretBox | undefined;
     // A clock that is not the machine's has nothing to do with its start.
     const boot = clock === systemClock ? { boot: await readBootClock() } : {};
-    const engine = await Engine.open({ store, clock, log, ...boot });
+    const inspect = async (view: PoolView): Promise<void> => {
+      box = await openSecretBox(keys, view);
+    };
+    const engine = await Engine.open({ store, clock, log, inspect, ...boot });
     this.opened.defer(() => engine.close());
     engine.ended.catch((error: unknown) => this.fail(error));
-    return engine;
+    const compact = (kind: RecordKindName): Promise<void> => store.compact(kind);
+    const secrets = new SecretsKeeper({ engine, box: required(box, "keys of the secrets"), keys, compact, log });
+    await secrets.start();
+    return { engine, secrets };
   }
 
   /** Nothing if the server is to be insecure. */
@@ -223,7 +243,7 @@ class ComposedServer implements RunningServer {
     return { security, identify, enrolment: new Enrolment({ engine, authority, ids, log }) };
   }
 
-  private openSessions(engine: Engine, secure: SecureEnrolment | undefined): Sessions {
+  private openSessions(engine: Engine, { box }: SecretsKeeper, secure: SecureEnrolment | undefined): Sessions {
     const { clock, ids, log, version, sessions: settings } = this.options;
     const sessions = createSessions({
       engine,
@@ -231,6 +251,7 @@ class ComposedServer implements RunningServer {
       clock,
       log,
       serverVersion: version,
+      openCredentials: (catalog) => openCredentials(box, catalog),
       ...(settings === undefined ? {} : { settings }),
       ...(secure && {
         security: { identify: secure.identify, notice: (peer: HostPeer) => secure.enrolment.notice(peer) },
@@ -240,7 +261,7 @@ class ComposedServer implements RunningServer {
     return sessions;
   }
 
-  private apiContext({ store, enrolment }: Core, { engine, hostCalls }: FrontDoor): ApiContext {
+  private apiContext({ store, secrets, enrolment }: Core, { engine, hostCalls }: FrontDoor): ApiContext {
     const { clock, ids, version, agentListen } = this.options;
     const vmChanges = new VmChanges(engine);
     this.opened.defer(() => vmChanges.close());
@@ -248,6 +269,7 @@ class ComposedServer implements RunningServer {
       engine,
       hostCalls,
       vmChanges,
+      secrets,
       backups: new Backups({ store, poolUid: store.poolUid, clock }),
       clock,
       ids,

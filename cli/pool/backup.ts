@@ -18,7 +18,7 @@ export function registerBackup(noun: Program, terminal: Terminal): void {
     .description(
       "Writes a consistent copy of everything that the server stores, as it is at one revision, while the server goes on " +
         "serving. The file appears when it is complete and verified, replaces an older one of that name, and can be read " +
-        "by you alone: it holds secrets as the store does. `meridian server restore` brings it back.",
+        "by you alone. Secrets in it are sealed, and their key is not in it. `meridian server restore` brings it back.",
     )
     .option("--output <file>", "the file to write")
     .addHelpText(

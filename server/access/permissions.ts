@@ -115,6 +115,8 @@ const access: PermissionsOf<typeof AccessService> = {
   revokeToken: inPool("admin"),
   whoAmI: { scope: "self" },
   getCertificateAuthority: inPool("viewer"),
+  getSecretsKey: inPool("admin"),
+  rotateSecretsKey: inPool("admin"),
   rotateCertificateAuthority: inPool("admin"),
   finishCertificateAuthorityRotation: inPool("admin"),
 };

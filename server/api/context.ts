@@ -2,6 +2,7 @@
 import type { Clock } from "../../shared/clock.ts";
 import type { IdSource } from "../../shared/ids.ts";
 import type { EngineApi } from "../engine/engine-api.ts";
+import type { SecretsKeeper } from "../secrets/secrets-keeper.ts";
 import type { HostCalls } from "../sessions/host-calls.ts";
 import type { Authority } from "../tls/authority.ts";
 import type { Backups } from "./backups.ts";
@@ -12,6 +13,7 @@ export interface ApiContext {
   readonly hostCalls: HostCalls;
   readonly vmChanges: VmChanges;
   readonly backups: Backups;
+  readonly secrets: SecretsKeeper;
   readonly clock: Clock;
   readonly ids: IdSource;
   /** The server's version. */

@@ -21,6 +21,7 @@ import { applyProjectCreate, applyProjectDelete, applyProjectUpdate } from "./cl
 import {
   applyCatalogCreate,
   applyCatalogDelete,
+  applyCatalogSeal,
   applyCatalogUpdate,
   applyTemplateCreate,
   applyTemplateDelete,
@@ -88,6 +89,8 @@ function apply(pool: Pool, event: PoolEvent, timeMs: number): EventReplies[PoolE
       return applyCatalogCreate(pool, event, timeMs);
     case "catalog-update":
       return applyCatalogUpdate(pool, event, timeMs);
+    case "catalog-seal":
+      return applyCatalogSeal(pool, event);
     case "catalog-delete":
       return applyCatalogDelete(pool, event);
     case "project-create":

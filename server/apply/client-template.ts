@@ -3,6 +3,7 @@ import { fieldInvalid, notFound } from "../../shared/errors.ts";
 import type {
   CatalogCreate,
   CatalogDelete,
+  CatalogSeal,
   CatalogUpdate,
   TemplateCreate,
   TemplateDelete,
@@ -74,6 +75,14 @@ export function applyCatalogUpdate(pool: Pool, event: CatalogUpdate, timeMs: num
   const after: CatalogRecord = { ...catalog, ...changed(pool, catalog, timeMs), spec: event.spec };
   pool.putCatalog(after);
   return after;
+}
+
+export function applyCatalogSeal(pool: Pool, { id, uid, generation, credentials }: CatalogSeal): boolean {
+  const catalog = pool.catalogs.get(id);
+  if (catalog?.uid !== uid || catalog.generation !== generation) return false;
+  // The etag stays: whoever has read the catalog has read it as it is.
+  pool.putCatalog({ ...catalog, spec: { ...catalog.spec, credentials } });
+  return true;
 }
 
 export function applyCatalogDelete(pool: Pool, event: CatalogDelete): CatalogRecord {

@@ -33,6 +33,8 @@ export interface EngineOptions {
   /** The time since the machine's start. Absent: the pool's time begins at the machine's clock in each run. */
   readonly boot?: BootClock;
   readonly log: Logger;
+  /** Looks at the pool as it was stored, before anything is done with it. When it rejects, nothing has been changed. */
+  readonly inspect?: (view: PoolView) => Promise<void>;
 }
 
 /**
@@ -78,6 +80,7 @@ export class Engine implements EngineApi {
   static async open(options: EngineOptions): Promise<Engine> {
     const contents = await options.store.load();
     const { pool, newestMs, timeAnchor: anchor } = decodePool(contents);
+    await options.inspect?.(pool);
     const time = new PoolTime(options.clock, { newestMs, anchor, boot: options.boot });
     const aheadMs = Math.round(time.wallAheadMs());
     if (Math.abs(aheadMs) > clockToleranceMs) {

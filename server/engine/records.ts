@@ -14,13 +14,13 @@ import type { VmRecord } from "../pool/vm.ts";
 import { parseRecordKey, recordKey } from "../storage/key-layout.ts";
 import { decodeRecord, defineRecordKind, encodeRecord } from "../storage/record-format.ts";
 import type { StoreBatch, StoreContents, StoreEntry } from "../storage/store.ts";
-import { hostMigrations, templateMigrations } from "./migrations.ts";
+import { catalogMigrations, hostMigrations, templateMigrations } from "./migrations.ts";
 import type { TimeAnchor } from "./pool-time.ts";
 
 export const hostKind = defineRecordKind<HostRecord>("host", hostMigrations);
 export const vmKind = defineRecordKind<VmRecord>("vm", []);
 const templateKind = defineRecordKind<TemplateRecord>("template", templateMigrations);
-const catalogKind = defineRecordKind<CatalogRecord>("catalog", []);
+export const catalogKind = defineRecordKind<CatalogRecord>("catalog", catalogMigrations);
 const historyKind = defineRecordKind<HistoryPage>("history", []);
 const lifetimesKind = defineRecordKind<LifetimesRecord>("lifetimes", []);
 const projectKind = defineRecordKind<ProjectRecord>("project", []);

@@ -19,6 +19,7 @@ import type { CredentialRecord, HostCertificate, JoinTokenRecord, JoinTokenSpec 
 import type { Asked, HistoryEntry } from "./history.ts";
 import type { CachedImage, HostFacts, HostRecord, HostSpec, HostVm } from "./host.ts";
 import type { ProjectRecord, ProjectSpec } from "./project.ts";
+import type { StoredSecret } from "./sealed.ts";
 import type { PoolRole, ServiceAccountRecord, ServiceAccountSpec, TokenRecord } from "./service-account.ts";
 import type { SettingsRecord, SettingsSpec } from "./settings/settings.ts";
 import type { CatalogRecord, CatalogSpec, TemplateRecord, TemplateSpec } from "./template.ts";
@@ -178,6 +179,16 @@ export interface CatalogUpdate {
   readonly baseGeneration: number;
   readonly spec: CatalogSpec;
 }
+/** Keeps a catalog's credentials sealed anew: what they are does not change, and so neither does the catalog for anybody. */
+export interface CatalogSeal {
+  readonly type: "catalog-seal";
+  readonly id: CatalogId;
+  /** Of the record whose credentials these are: nothing is done to another, or to a changed one. */
+  readonly uid: Uid;
+  readonly generation: number;
+  readonly credentials: StoredSecret;
+}
+
 export interface CatalogDelete {
   readonly type: "catalog-delete";
   readonly id: CatalogId;
@@ -458,6 +469,7 @@ type BareEvent =
   | TemplateJudge
   | CatalogCreate
   | CatalogUpdate
+  | CatalogSeal
   | CatalogDelete
   | ProjectCreate
   | ProjectUpdate
@@ -509,6 +521,8 @@ export interface EventReplies {
   "template-judge": TemplateRecord;
   "catalog-create": CatalogRecord;
   "catalog-update": CatalogRecord;
+  /** Whether it was done. */
+  "catalog-seal": boolean;
   "catalog-delete": CatalogRecord;
   "project-create": ProjectRecord;
   "project-update": ProjectRecord;

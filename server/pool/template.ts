@@ -1,5 +1,6 @@
 /** Templates and catalogs as the pool keeps them. */
 import type { CatalogId, TemplateId, Uid } from "../../shared/ids.ts";
+import type { StoredSecret } from "./sealed.ts";
 import type { PoolRole } from "./service-account.ts";
 import type { TemplateTrouble } from "./trouble.ts";
 import type { Architecture, GuestOs, Readiness, Resources } from "./vm.ts";
@@ -61,8 +62,8 @@ export interface CatalogCredentials {
 
 export interface CatalogSpec {
   readonly url: string;
-  /** Never leaves the server but to an agent, inside a command. */
-  readonly credentials?: CatalogCredentials;
+  /** `CatalogCredentials`, as JSON. Leaves the server only to an agent, inside a command. */
+  readonly credentials?: StoredSecret;
   readonly description: string;
 }
 

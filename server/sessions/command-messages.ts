@@ -4,6 +4,7 @@ import type * as wire from "../../shared/gen/link/meridian/agent/v1/agent_servic
 import { type CommandId, hostVmName } from "../../shared/ids.ts";
 import type { CommandReport } from "../pool/events.ts";
 import { hostLeaseMs } from "../pool/lease.ts";
+import type { CatalogCredentials, CatalogRecord } from "../pool/template.ts";
 import type { PoolView } from "../pool/view.ts";
 import type { CommandKind, Readiness, VmCommand, VmRecord } from "../pool/vm.ts";
 import type { HostCall } from "./host-calls.ts";
@@ -17,15 +18,23 @@ export type WrittenCommand =
   | { readonly kind: "message"; readonly message: CommandMessage }
   | { readonly kind: "impossible"; readonly failure: NonNullable<CommandReport["failure"]> };
 
+/** What a catalog is shown, or why that cannot be had. */
+export type OpenCredentials = (catalog: CatalogRecord) => CatalogCredentials | undefined | { readonly fault: string };
+
+interface CommandToWrite {
+  readonly vm: VmRecord;
+  readonly command: VmCommand;
+  /** The pool's time: leases are told as what is left of them. */
+  readonly nowMs: number;
+  readonly openCredentials: OpenCredentials;
+}
+
 /**
  * Looks up in the view what the VM's record only names: a catalog's address and credentials, the VM to copy.
- * @param nowMs the pool's time: leases are told as what is left of them.
  */
-export function writeCommand(
-  view: PoolView,
-  { vm, command, nowMs }: { readonly vm: VmRecord; readonly command: VmCommand; readonly nowMs: number },
-): WrittenCommand {
-  const action = command.kind === "create" ? createAction(view, vm) : changeAction(vm, command.kind, command.force);
+export function writeCommand(view: PoolView, { vm, command, nowMs, openCredentials }: CommandToWrite): WrittenCommand {
+  const action =
+    command.kind === "create" ? createAction(view, vm, openCredentials) : changeAction(vm, command.kind, command.force);
   if (typeof action === "string") {
     return {
       kind: "impossible",
@@ -94,8 +103,8 @@ function nameOnHost(vm: VmRecord): string {
 type Action = NonNullable<wire.Command["action"]>;
 
 /** A sentence says why it cannot be made. */
-function createAction(view: PoolView, vm: VmRecord): Action | string {
-  const source = createSource(view, vm);
+function createAction(view: PoolView, vm: VmRecord, openCredentials: OpenCredentials): Action | string {
+  const source = createSource(view, vm, openCredentials);
   if (typeof source === "string") return source;
   return {
     $case: "create",
@@ -108,19 +117,26 @@ function createAction(view: PoolView, vm: VmRecord): Action | string {
   };
 }
 
-function createSource(view: PoolView, vm: VmRecord): NonNullable<wire.CreateAction["source"]> | string {
+function createSource(
+  view: PoolView,
+  vm: VmRecord,
+  openCredentials: OpenCredentials,
+): NonNullable<wire.CreateAction["source"]> | string {
   const { source } = vm.image;
   switch (source.kind) {
     case "catalog": {
       const catalog = view.catalogs.get(source.catalog);
       if (catalog === undefined) return `catalogs/${source.catalog} has been deleted; create it again`;
-      const { url, credentials } = catalog.spec;
+      const credentials = openCredentials(catalog);
+      if (credentials !== undefined && "fault" in credentials) {
+        return `the credentials of catalogs/${source.catalog} cannot be opened; give them again`;
+      }
       return {
         $case: "catalog",
         catalog: {
           catalogId: source.catalogId,
           version: source.version,
-          url,
+          url: catalog.spec.url,
           username: credentials?.username ?? "",
           password: credentials?.password ?? "",
           apiKey: credentials?.apiKey ?? "",

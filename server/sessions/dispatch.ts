@@ -14,13 +14,20 @@ import type { HostRecord } from "../pool/host.ts";
 import { expiryOf, hostLeaseMs } from "../pool/lease.ts";
 import type { PoolView } from "../pool/view.ts";
 import type { VmRecord } from "../pool/vm.ts";
-import { type CommandMessage, type WrittenCommand, writeCommand, writeRemoval } from "./command-messages.ts";
+import {
+  type CommandMessage,
+  type OpenCredentials,
+  type WrittenCommand,
+  writeCommand,
+  writeRemoval,
+} from "./command-messages.ts";
 import { dispatchChunk } from "./limits.ts";
 import type { Session } from "./session.ts";
 
 export interface DispatchOptions {
   readonly engine: EngineApi;
   readonly log: Logger;
+  readonly openCredentials: OpenCredentials;
   /** The host's open session. */
   readonly findSession: (host: HostId) => Session | undefined;
 }
@@ -110,14 +117,14 @@ export class Dispatch {
    * what is durable, so it waits until that is durable as well; a command that is withdrawn meanwhile is not sent.
    */
   private send(collect: (view: PoolView) => readonly Order[], whenDurable?: () => void): void {
-    const { engine, log } = this.options;
+    const { engine, log, openCredentials } = this.options;
     const written = engine.read((view) =>
       collect(view).flatMap((order): WrittenOrder[] => {
         const { session, id } = order;
         if (session.commands.has(id)) return [];
         session.commands.set(id, "preparing");
         const nowMs = engine.nowMs();
-        return [{ ...order, writtenAtMs: nowMs, written: order.write(view, nowMs) }];
+        return [{ ...order, writtenAtMs: nowMs, written: order.write(view, { nowMs, openCredentials }) }];
       }),
     );
     written.then(
@@ -176,13 +183,19 @@ export class Dispatch {
   }
 }
 
+interface WritingContext {
+  /** The pool's time. */
+  readonly nowMs: number;
+  readonly openCredentials: OpenCredentials;
+}
+
 /** A command that is a session's to send. */
 interface Order {
   readonly session: Session;
   readonly id: CommandId;
   /** For the log. */
   readonly fields: object;
-  readonly write: (view: PoolView, nowMs: number) => WrittenCommand;
+  readonly write: (view: PoolView, now: WritingContext) => WrittenCommand;
   /** Whether an earlier command may have left something of the VM on the host. */
   readonly mayStand: boolean;
 }
@@ -209,7 +222,7 @@ function vmOrder(session: Session, vm: VmRecord): Order | undefined {
     session,
     id: command.id,
     fields: { host_id: vm.host, vm_id: vm.id, kind: command.kind },
-    write: (view, nowMs) => writeCommand(view, { vm, command, nowMs }),
+    write: (view, now) => writeCommand(view, { vm, command, ...now }),
     mayStand: vm.state !== "PLACED" || vm.sight !== undefined || vm.mayHaveRemains === true,
   };
 }

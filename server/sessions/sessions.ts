@@ -18,6 +18,7 @@ import { isRevoked } from "../pool/enrolment.ts";
 import type { HostRecord } from "../pool/host.ts";
 import { heartbeatPeriodMs } from "../pool/limits.ts";
 import { defaultSettings } from "../pool/settings/settings.ts";
+import type { OpenCredentials } from "./command-messages.ts";
 import { Dispatch } from "./dispatch.ts";
 import {
   certificateMissing,
@@ -42,6 +43,8 @@ export interface SessionsOptions {
   readonly ids: IdSource;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Opens the credentials of catalogs for a command. */
+  readonly openCredentials: OpenCredentials;
   /** Told to the agents. */
   readonly serverVersion: string;
   readonly settings?: SessionSettings;
@@ -105,7 +108,7 @@ class AgentSessions implements Sessions, SessionOwner {
     this.options = options;
     const findSession = this.registry.find.bind(this.registry);
     this.calls = new SessionCalls({ ids, clock, log, findSession });
-    this.dispatch = new Dispatch({ engine, log, findSession });
+    this.dispatch = new Dispatch({ engine, log, findSession, openCredentials: options.openCredentials });
     this.leases = new LeaseNotices({ engine, log, findSession });
     this.subscription = engine.onDurable((batch) => this.onBatch(batch));
     this.sweepTimer = this.scheduleSweep();

@@ -73,6 +73,12 @@ export async function* readEntries(database: Database, view?: DatabaseView): Asy
   }
 }
 
+/** Rewrites the files that hold keys of the range, and the log, without what was replaced or deleted. */
+export async function compactRange(database: Database, from: string, to: string): Promise<void> {
+  // On Node a Level is a ClassicLevel, which the types of the package, made for browsers too, do not say.
+  await (database as Database & { compactRange(from: string, to: string): Promise<void> }).compactRange(from, to);
+}
+
 export interface DatabaseWrite {
   readonly puts: readonly StoreEntry[];
   readonly deletes: readonly string[];

@@ -10,7 +10,8 @@ import { type DataDirectoryPaths, damaged, dataDirectoryPaths } from "./data-dir
 import { openDataDirectory } from "./data-directory-opening.ts";
 import { dropImage } from "./database-image.ts";
 import { type CommitRecord, commitRecordKey, encodeCommitRecord, LiveDigest } from "./integrity.ts";
-import { type Database, writeDurably } from "./level-database.ts";
+import type { RecordKindName } from "./key-layout.ts";
+import { compactRange, type Database, writeDurably } from "./level-database.ts";
 import { openLevelSnapshot } from "./level-snapshot.ts";
 import { toStoreError } from "./storage-errors.ts";
 import { type Store, type StoreBatch, type StoreContents, StoreError, type StoreSnapshot } from "./store.ts";
@@ -96,6 +97,16 @@ export class LevelStore implements Store {
   async snapshot(): Promise<StoreSnapshot> {
     this.#gate.enterRead();
     return await openLevelSnapshot(this.#database, this.#paths);
+  }
+
+  /** Writes the files anew in which the kind's records stand, without what was replaced or deleted: it is then on the disk no more. */
+  async compact(kind: RecordKindName): Promise<void> {
+    this.#gate.enterRead();
+    try {
+      await compactRange(this.#database, `${kind}/`, `${kind}0`);
+    } catch (error) {
+      throw toStoreError(error, `${this.#paths.database} cannot be compacted`);
+    }
   }
 
   close(): Promise<void> {

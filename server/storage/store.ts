@@ -61,10 +61,11 @@ export interface StoreSnapshot {
  * - damaged: records are missing or altered.
  * - foreign: the directory holds something else, or is another pool's.
  * - newer: a newer version of Meridian wrote it.
+ * - sealed: the key that opens its secrets is missing.
  * - full: no room on the disk.
  * - failed: reading or writing failed.
  */
-export type StoreErrorKind = "locked" | "damaged" | "foreign" | "newer" | "full" | "failed";
+export type StoreErrorKind = "locked" | "damaged" | "foreign" | "newer" | "sealed" | "full" | "failed";
 
 export class StoreError extends Error {
   override readonly name = "StoreError";

@@ -2,6 +2,7 @@
  * The server of a run: the real engine and the real sessions on a disk that outlives them. It can be ended at any moment,
  * also in the middle of a commit, and starts again with what was durable.
  */
+
 import { Engine } from "../../server/engine/engine.ts";
 import type { EngineApi } from "../../server/engine/engine-api.ts";
 import type { DurableBatch } from "../../server/pool/changes.ts";
@@ -13,6 +14,7 @@ import { sleep } from "../../shared/clock.ts";
 import type { IdSource } from "../../shared/ids.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { Random } from "../../simulator/random.ts";
+import { openTestCredentials } from "../support/secrets/test-secrets.ts";
 import { Life, type Machine } from "./life.ts";
 import type { Mutant } from "./mutant.ts";
 import type { Network } from "./network.ts";
@@ -109,6 +111,7 @@ export class ServerProcess {
       clock,
       log,
       serverVersion: "simulated",
+      openCredentials: openTestCredentials,
     });
     opened.onDurable((batch) => life.do(() => onBatch(batch)));
     this.#running = { life, engine, view };

@@ -15,6 +15,7 @@ import { VmService } from "../../shared/gen/es/meridian/v1/vm_service_pb.ts";
 import { randomIds } from "../../shared/ids.ts";
 import { silentLogger } from "../../shared/log.ts";
 import { type KeptData, readKeptData } from "../support/records/kept-data.ts";
+import { testKeyText } from "../support/secrets/test-secrets.ts";
 
 for (const kept of await readKeptData()) {
   describe(`a server on data of version ${kept.version}`, () => {
@@ -73,6 +74,7 @@ async function withServer(
     agentListen: loopback,
     httpListen: loopback,
     insecure: true,
+    secretsKeys: { environment: testKeyText },
     // The pool's time is then that of its newest record, so that nothing is over that was not over then.
     clock: { ...systemClock, wallMs: () => 0 },
     ids: randomIds,

@@ -19,7 +19,7 @@ export function toCatalog(catalog: CatalogRecord): Catalog {
   return create(CatalogSchema, {
     name: nameOf("catalogs", catalog.id),
     uid: catalog.uid,
-    spec: toCatalogSpec(catalog.spec, "without"),
+    spec: toCatalogSpec(catalog.spec),
     generation: BigInt(catalog.generation),
     createTime: toTimestamp(catalog.createTimeMs),
     updateTime: toTimestamp(catalog.updateTimeMs),
@@ -27,21 +27,26 @@ export function toCatalog(catalog: CatalogRecord): Catalog {
   });
 }
 
-/** @param credentials "with" them it is what an update starts from, and must never leave the server. */
+/** A catalog as a request describes it, with credentials that are not sealed yet. */
+export interface GivenCatalogSpec extends Omit<CatalogSpec, "credentials"> {
+  readonly credentials?: CatalogCredentials;
+}
+
+/** @param credentials with them it is what an update starts from, and must never leave the server. */
 export function toCatalogSpec(
   spec: CatalogSpec,
-  credentials: "with" | "without",
+  credentials?: CatalogCredentials,
 ): MessageInitShape<typeof CatalogSpecSchema> {
   return {
     url: spec.url,
     description: spec.description,
     hasCredentials: spec.credentials !== undefined,
-    ...(credentials === "with" && spec.credentials !== undefined ? { credentials: { ...spec.credentials } } : {}),
+    ...(credentials !== undefined && { credentials: { ...credentials } }),
   };
 }
 
 /** @param field such as `catalog.spec`; the faults found are in `checks`. */
-export function readCatalogSpec(checks: FieldChecks, field: Field<CatalogSpecMessage>): CatalogSpec {
+export function readCatalogSpec(checks: FieldChecks, field: Field<CatalogSpecMessage>): GivenCatalogSpec {
   const { path, value: spec } = field;
   checkUrl(checks, { path: `${path}.url`, value: spec.url });
   const credentials = readCredentials(checks, { path: `${path}.credentials`, value: spec.credentials });

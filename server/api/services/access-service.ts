@@ -15,6 +15,7 @@ import { answerRecord, getRecord, getResource } from "../answer.ts";
 import { changeUntilDone, readEtag } from "../change-loop.ts";
 import type { ApiContext } from "../context.ts";
 import { readProjectSpec, toProject, toProjectSpec } from "../convert/project.ts";
+import { toSecretsKey } from "../convert/secrets-key.ts";
 import { toRoleBinding } from "../convert/service-account.ts";
 import { toTimestamp } from "../convert/time.ts";
 import { FieldChecks } from "../field-checks.ts";
@@ -89,6 +90,8 @@ export function accessService(context: ApiContext): ServiceBinding {
       return {};
     },
     whoAmI: (_request, { caller }) => Promise.resolve(describeCaller(caller)),
+    getSecretsKey: async () => ({ secretsKey: toSecretsKey(await context.secrets.status()) }),
+    rotateSecretsKey: async () => ({ secretsKey: toSecretsKey(await context.secrets.rotate()) }),
     getCertificateAuthority: async () => ({ certificateAuthority: await getAuthority(context) }),
     rotateCertificateAuthority: async () => ({ certificateAuthority: await rotateAuthority(context) }),
     finishCertificateAuthorityRotation: async ({ force }) => ({

@@ -7,12 +7,13 @@ import {
   type UpdateCatalogRequest,
 } from "../../../shared/gen/es/meridian/v1/catalog_service_pb.ts";
 import { type Catalog, CatalogSpecSchema } from "../../../shared/gen/es/meridian/v1/template_pb.ts";
-import { asCatalogId } from "../../../shared/ids.ts";
-import type { CatalogRecord } from "../../pool/template.ts";
+import { asCatalogId, type CatalogId } from "../../../shared/ids.ts";
+import type { CatalogCredentials, CatalogRecord, CatalogSpec } from "../../pool/template.ts";
+import { openCredentials, sealCredentials } from "../../secrets/catalog-credentials.ts";
 import { getRecord, getResource } from "../answer.ts";
 import { changeUntilDone, readEtag } from "../change-loop.ts";
 import type { ApiContext } from "../context.ts";
-import { readCatalogSpec, toCatalog, toCatalogSpec } from "../convert/catalog.ts";
+import { type GivenCatalogSpec, readCatalogSpec, toCatalog, toCatalogSpec } from "../convert/catalog.ts";
 import { FieldChecks } from "../field-checks.ts";
 import { listResources } from "../list/list.ts";
 import { readRequestId, requestKeyOf } from "../request-key.ts";
@@ -51,8 +52,11 @@ async function createCatalog(context: ApiContext, request: CreateCatalogRequest)
   const checks = new FieldChecks();
   const spec = readCatalogSpec(checks, { path: "catalog.spec", value: request.catalog.spec });
   checks.finish();
-  const key = requestKeyOf("CreateCatalog", requestId, { catalogId, spec });
-  return context.engine.submit({ type: "catalog-create", id, uid: context.ids.uid(), spec, ...key });
+  // Of the credentials only a digest that needs the key: whoever reads the store must not find them by trying.
+  const credentials = context.secrets.box.digest(JSON.stringify(spec.credentials ?? null));
+  const key = requestKeyOf("CreateCatalog", requestId, { catalogId, spec: { ...spec, credentials } });
+  const uid = context.ids.uid();
+  return context.engine.submit({ type: "catalog-create", id, uid, spec: sealed(context, id, spec), ...key });
 }
 
 function updateCatalog(context: ApiContext, request: UpdateCatalogRequest): Promise<CatalogRecord> {
@@ -64,7 +68,7 @@ function updateCatalog(context: ApiContext, request: UpdateCatalogRequest): Prom
     const message = applyUpdateMask({
       path: "catalog.spec",
       schema: CatalogSpecSchema,
-      current: create(CatalogSpecSchema, toCatalogSpec(catalog.spec, "with")),
+      current: create(CatalogSpecSchema, toCatalogSpec(catalog.spec, opened(context, catalog))),
       wanted: wanted?.spec,
       mask,
       outputOnly: ["has_credentials"],
@@ -77,7 +81,17 @@ function updateCatalog(context: ApiContext, request: UpdateCatalogRequest): Prom
       id,
       ...(etag === undefined ? {} : { etag }),
       baseGeneration: catalog.generation,
-      spec,
+      spec: sealed(context, id, spec),
     });
   });
+}
+
+function sealed({ secrets }: ApiContext, id: CatalogId, { credentials, ...spec }: GivenCatalogSpec): CatalogSpec {
+  return credentials === undefined ? spec : { ...spec, credentials: sealCredentials(secrets.box, id, credentials) };
+}
+
+/** Credentials that cannot be opened can be replaced as a whole, and not in part. */
+function opened({ secrets }: ApiContext, catalog: CatalogRecord): CatalogCredentials | undefined {
+  const credentials = openCredentials(secrets.box, catalog);
+  return credentials === undefined || "fault" in credentials ? undefined : credentials;
 }

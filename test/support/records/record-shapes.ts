@@ -8,6 +8,7 @@ import type { HistoryPage } from "../../../server/pool/history.ts";
 import type { HostRecord } from "../../../server/pool/host.ts";
 import type { LifetimesRecord } from "../../../server/pool/lifetimes.ts";
 import type { ProjectRecord } from "../../../server/pool/project.ts";
+import type { StoredSecret } from "../../../server/pool/sealed.ts";
 import type { ServiceAccountRecord, TokenRecord } from "../../../server/pool/service-account.ts";
 import type { CatalogRecord, RequestRecord, TemplateRecord } from "../../../server/pool/template.ts";
 import type { Shape, ShapeOf } from "./record-shape.ts";
@@ -122,12 +123,16 @@ const templateShape: ShapeOf<TemplateRecord> = {
   "trouble?": { failures: [{ host: "string", timeMs: "number" }], madeOn: ["string"] },
 };
 
+const storedSecretShape: ShapeOf<StoredSecret> = {
+  kinds: { sealed: { text: "string" }, plain: { text: "string" } },
+};
+
 const catalogShape: ShapeOf<CatalogRecord> = {
   id: "string",
   uid: "string",
   spec: {
     url: "string",
-    "credentials?": { username: "string", password: "string", apiKey: "string" },
+    "credentials?": storedSecretShape,
     description: "string",
   },
   generation: "number",

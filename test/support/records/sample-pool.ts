@@ -10,6 +10,7 @@ import { changedInventory, goldenVm, hostConnected, hostVm } from "../pool/hosts
 import { PoolDriver } from "../pool/pool-driver.ts";
 import { failForGood, failRetryably, hold } from "../pool/scripted-host.ts";
 import { catalogCreate, catalogTemplateCreate, sized, uidFor, vmSpec, vmWant } from "../pool/specs.ts";
+import { testBox } from "../secrets/test-secrets.ts";
 
 const secondMs = 1000;
 const minuteMs = 60 * secondMs;
@@ -29,7 +30,9 @@ export async function openSamplePool(): Promise<PoolDriver> {
 }
 
 async function makeTemplates(driver: PoolDriver): Promise<void> {
-  const credentials = { username: "meridian", password: "sample password", apiKey: "" };
+  const place = { kind: "catalog", id: "images", field: "credentials" };
+  const text = testBox().seal(place, JSON.stringify({ username: "meridian", password: "sample password", apiKey: "" }));
+  const credentials = { kind: "sealed", text } as const;
   await driver.submit(catalogCreate("images", { credentials, description: "the images of the sample" }));
   await driver.submit(catalogCreate("open"));
   await driver.submit(

@@ -190,6 +190,7 @@ export class ChangingCalls {
       return named(token?.name ?? "");
     },
     RotateCertificateAuthority: () => ({ request: {}, resource: "" }),
+    RotateSecretsKey: () => ({ request: {}, resource: "" }),
     FinishCertificateAuthorityRotation: () => ({ request: { force: true }, resource: "" }),
   };
 

@@ -24,6 +24,7 @@ import { BadRequestSchema, ErrorInfoSchema } from "../../../shared/gen/es/google
 import { asUid, randomIds } from "../../../shared/ids.ts";
 import { type Logger, silentLogger } from "../../../shared/log.ts";
 import { PoolDriver } from "../pool/pool-driver.ts";
+import { testSecrets } from "../secrets/test-secrets.ts";
 import { ScriptedCalls } from "./scripted-calls.ts";
 
 export const fronts = ["grpc", "connect", "json", "grpc-web"] as const;
@@ -81,6 +82,7 @@ export class ServedApi {
       engine,
       hostCalls,
       vmChanges: new VmChanges(engine),
+      secrets: testSecrets(engine),
       backups: new Backups({ store: driver.store, poolUid: servedPoolUid, clock }),
       clock,
       ids: randomIds,

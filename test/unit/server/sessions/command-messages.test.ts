@@ -98,5 +98,5 @@ function write(kind: CommandKind, wish: Wish = {}): ReturnType<typeof writeComma
     sight: { id: "seen-id", name: "", state: "stopped", ipAddresses: [] },
   } as unknown as VmRecord;
   const command = { id: asCommandId(`${uid}-2`), kind, state: "SENT", force: true, generation: 3 } as const;
-  return writeCommand(view, { vm, command, nowMs: 100_000 });
+  return writeCommand(view, { vm, command, nowMs: 100_000, openCredentials: () => undefined });
 }

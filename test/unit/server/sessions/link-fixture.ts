@@ -1,4 +1,5 @@
 /** A real engine on a store in memory, and real sessions on a real port, with a clock and a disk that the test holds. */
+
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { Engine } from "../../../../server/engine/engine.ts";
 import type { EngineApi } from "../../../../server/engine/engine-api.ts";
@@ -6,11 +7,13 @@ import type { PoolEvent } from "../../../../server/pool/events.ts";
 import type { HostContact, HostRecord } from "../../../../server/pool/host.ts";
 import type { TemplateSource } from "../../../../server/pool/template.ts";
 import type { VmRecord, VmSpec } from "../../../../server/pool/vm.ts";
+import { sealCredentials } from "../../../../server/secrets/catalog-credentials.ts";
 import { agentServerOptions } from "../../../../server/sessions/server-options.ts";
 import { createSessions, type Sessions } from "../../../../server/sessions/sessions.ts";
 import { MemoryDisk, MemoryStore } from "../../../../server/storage/memory-store.ts";
 import { asCatalogId, asHostId, asTemplateId, asVmId, randomIds } from "../../../../shared/ids.ts";
 import { silentLogger } from "../../../../shared/log.ts";
+import { openTestCredentials, testBox } from "../../../support/secrets/test-secrets.ts";
 import { AgentClient, until } from "./agent-client.ts";
 import { ManualClock } from "./manual-clock.ts";
 
@@ -39,6 +42,7 @@ export class Link {
       clock,
       log: silentLogger,
       serverVersion: "1.2.3",
+      openCredentials: openTestCredentials,
     });
     const server = new Server(agentServerOptions);
     server.addService(sessions.service.definition, sessions.service.implementation);
@@ -131,7 +135,7 @@ export class Link {
       uid: randomIds.uid(),
       spec: {
         url: "https://catalog.example",
-        credentials: { username: "ada", password: "secret", apiKey: "" },
+        credentials: sealCredentials(testBox(), asCatalogId(id), { username: "ada", password: "secret", apiKey: "" }),
         description: "",
       },
     });

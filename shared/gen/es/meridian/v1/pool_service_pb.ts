@@ -412,7 +412,7 @@ export const PoolService: GenService<{
   },
   /**
    * Writes a consistent copy of the whole store, as it is at one revision, while serving. The chunks put together are a
-   * backup file, which checks itself when it is restored. It holds secrets as the store does.
+   * backup file, which checks itself when it is restored. Secrets in it are sealed, and their key is not in it.
    * Errors: RESOURCE_EXHAUSTED (another backup is being written).
    *
    * @generated from rpc meridian.v1.PoolService.Backup

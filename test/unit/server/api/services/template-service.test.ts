@@ -11,6 +11,8 @@ import {
 } from "../../../../../shared/gen/es/meridian/v1/types_pb.ts";
 import { VmStatus_State } from "../../../../../shared/gen/es/meridian/v1/vm_pb.ts";
 import { VmService } from "../../../../../shared/gen/es/meridian/v1/vm_service_pb.ts";
+import { asCatalogId } from "../../../../../shared/ids.ts";
+import { openTestCredentials } from "../../../../support/secrets/test-secrets.ts";
 import { fronts, refused, ServedApi, take } from "../../../../support/server/served-api.ts";
 
 const spec = {
@@ -173,8 +175,11 @@ describe("TemplateService and CatalogService", () => {
 
   it("keep credentials that an update does not name, and change or remove them when it does", async () => {
     const name = "catalogs/main";
-    const stored = (): unknown =>
-      [...api.driver.view().catalogs.values()].find(({ id }) => id === "main")?.spec.credentials;
+    const stored = (): unknown => {
+      const catalog = api.driver.view().catalogs.get(asCatalogId("main"));
+      assert.notEqual(catalog?.spec.credentials?.kind, "plain");
+      return catalog && openTestCredentials(catalog);
+    };
     await catalogs().updateCatalog({ catalog: { name, spec: { url: "https://new.example.com" } } });
     assert.deepEqual(stored(), { ...credentials, apiKey: "" });
     const updateMask = { paths: ["spec.credentials.password"] };
