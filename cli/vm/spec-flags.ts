@@ -110,7 +110,9 @@ export function addCopyFlags<Args extends unknown[], Flags extends OptionValues>
         wholeNumber(0, 10),
       ),
     )
-    .addOption(new Option("--preemptible", "it may be ended early for the sake of others"))
+    .addOption(
+      new Option("--preemptible", "it may be ended early: by drains, and with notice for VMs of higher priority"),
+    )
     .addOption(
       new Option("--ready <probe>", "what proves it ready: tools, none, tcp:22 or exec:COMMAND").argParser(
         parseReadiness,

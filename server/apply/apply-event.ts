@@ -40,6 +40,7 @@ import {
 } from "./enrolment.ts";
 import { applyHostConnected, applyHostDisconnected, applyHostHeard, applyHostInventoried } from "./host-report.ts";
 import { applyOrphanRemove } from "./orphans.ts";
+import { applyVmPreempting, applyVmSpared } from "./preemption.ts";
 import { applyVmReserved } from "./reservation.ts";
 import { applyTemplateJudge, applyVmRevoked } from "./revocation.ts";
 import { applySettingsUpdate } from "./settings.ts";
@@ -141,6 +142,10 @@ function apply(pool: Pool, event: PoolEvent, timeMs: number): EventReplies[PoolE
       return applyVmPlaced(pool, event, timeMs);
     case "vm-reserved":
       return applyVmReserved(pool, event, timeMs);
+    case "vm-preempting":
+      return applyVmPreempting(pool, event, timeMs);
+    case "vm-spared":
+      return applyVmSpared(pool, event, timeMs);
     case "vm-commanded":
       return applyVmCommanded(pool, event, timeMs);
     case "vm-revoked":

@@ -110,6 +110,7 @@ export const releasedHost = {
   sight: undefined,
   mayHaveRemains: undefined,
   leaseEndMs: undefined,
+  notice: undefined,
 } as const satisfies VmFields;
 
 /** When a VM that enters the state now leaves it by itself, if it does. */

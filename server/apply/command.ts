@@ -6,6 +6,7 @@ import type { CommandReport, CommandReported } from "../pool/events.ts";
 import { pendingExpiry } from "../pool/lease.ts";
 import { displacementsMax, retryDelayMs, stepRetriesMax } from "../pool/limits.ts";
 import type { Pool } from "../pool/pool.ts";
+import { isToWaitAnew } from "../pool/preemption.ts";
 import type { CommandState, Suspect, VmCommand, VmFailure, VmRecord } from "../pool/vm.ts";
 import { seenTrigger, type VmTrigger } from "../pool/vm-machine.ts";
 import { blame } from "./blame.ts";
@@ -14,6 +15,7 @@ import { currentHost } from "./checks.ts";
 import { expireVm } from "./expiry.ts";
 import { retryElsewhere } from "./letting-go.ts";
 import { applyRemovalReport } from "./orphans.ts";
+import { queueAnew } from "./preemption.ts";
 import { sightOf } from "./sightings.ts";
 
 export function applyCommandReported(pool: Pool, event: CommandReported, timeMs: number): boolean {
@@ -111,6 +113,10 @@ function succeed({ pool, vm, command, report, timeMs }: Step): void {
     case "pause":
       return move("seen-paused", "Paused", { retryCount: 0 });
     case "delete":
+      if (isToWaitAnew(vm)) {
+        queueAnew(pool, vm, timeMs);
+        return;
+      }
       return move("gone", vm.endReason ?? "Deleted", { ...releasedHost, retryCount: 0 }, vm.endReason && vm.message);
     default:
       return assertNever(command.kind, "command kind");

@@ -5,6 +5,7 @@ import { quotaRefusal } from "../placement/quota.ts";
 import type { HostProbed, VmCommanded, VmPlaced } from "../pool/events.ts";
 import { describeEnd, leaseEndFrom } from "../pool/lease.ts";
 import type { Pool } from "../pool/pool.ts";
+import { isToWaitAnew } from "../pool/preemption.ts";
 import { shapeOf } from "../pool/shape.ts";
 import type { CommandKind, VmCommand, VmRecord } from "../pool/vm.ts";
 import { sentTrigger, vmMoves } from "../pool/vm-machine.ts";
@@ -18,7 +19,7 @@ export function applyVmPlaced(pool: Pool, event: VmPlaced, timeMs: number): bool
   if (vm === undefined || !pool.waiting.has(vm.id)) return false;
   const shape = shapeOf(vm);
   if (refusalOn(pool, event.host, shape) !== undefined) return false;
-  if (quotaRefusal(pool, vm.spec.project, shape) !== undefined) return false;
+  if (quotaRefusal(pool, vm.spec.project, shape, vm) !== undefined) return false;
   moveVm(pool, vm, "placed", {
     timeMs,
     reason: "Placed",
@@ -52,10 +53,11 @@ export function applyVmCommanded(pool: Pool, event: VmCommanded, timeMs: number)
   const trigger = sentTrigger(event.kind);
   const move = vmMoves[vm.state][trigger];
   if (move === "impossible") return false;
+  const endReason = isToWaitAnew(vm) ? "Preempted" : vm.endReason;
   // Told again: it has as long as it had the first time.
   if (move === "ignored") changeVm(pool, vm, timeMs, { ...fields, deadlineMs: stateDeadlineMs(vm, vm.state, timeMs) });
-  else if (vm.endReason !== undefined) {
-    moveVm(pool, vm, trigger, { timeMs, reason: vm.endReason, message: describeEnd(vm.endReason), fields });
+  else if (endReason !== undefined) {
+    moveVm(pool, vm, trigger, { timeMs, reason: endReason, message: describeEnd(endReason), fields });
   } else moveVm(pool, vm, trigger, { timeMs, reason: sentReason(event.kind), fields });
   return true;
 }

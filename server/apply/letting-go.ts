@@ -67,6 +67,6 @@ function placeAnew(
 }
 
 /** A copy can be made only where its original stands, and what was adopted cannot be made at all. */
-function canBeMadeElsewhere({ image: { source } }: VmRecord): boolean {
+export function canBeMadeElsewhere({ image: { source } }: VmRecord): boolean {
   return source.kind !== "clone" && source.kind !== "adopted";
 }

@@ -26,6 +26,7 @@ export function applySettingsUpdate(pool: Pool, event: SettingsUpdate, timeMs: n
   if (pool.settings.hosts !== before.hosts) judgeSilence(pool, before, timeMs);
   if (pool.settings.hosts !== before.hosts || pool.settings.placement !== before.placement) judgeTrouble(pool, timeMs);
   if (pool.settings.vms !== before.vms) judgeRetention(pool);
+  if (pool.settings.preemption !== before.preemption) judgeNotices(pool);
   // Any filter may read settings, and operators change them seldom: each shape that waits costs one look at the hosts.
   if (Object.entries(pool.settings).some(([name, section]) => section !== before[name as keyof PoolSettings])) {
     pool.queue.wakeAll();
@@ -53,6 +54,14 @@ function judgeTrouble(pool: Pool, timeMs: number): void {
   }
   for (const { id, trouble } of pool.templates.values()) {
     if (trouble !== undefined) pool.deadlines.schedule(`template/${id}`, timeMs);
+  }
+}
+
+/** Nobody may have to give way any more: the planners look at all that was told. */
+function judgeNotices(pool: Pool): void {
+  for (const id of pool.preemptions.served) {
+    const reservation = pool.vms.get(id)?.reservation;
+    if (reservation !== undefined) pool.movedReservations.add(reservation.host);
   }
 }
 

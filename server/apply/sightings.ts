@@ -10,11 +10,13 @@ import type { HostVm } from "../pool/host.ts";
 import { describeEnd, pendingExpiry } from "../pool/lease.ts";
 import { retryDelayMs, stableAfterMs, stepRetriesMax } from "../pool/limits.ts";
 import type { Pool } from "../pool/pool.ts";
+import { isToWaitAnew } from "../pool/preemption.ts";
 import type { HostSight, VmRecord } from "../pool/vm.ts";
 import { seenTrigger } from "../pool/vm-machine.ts";
 import { changeVm, failVm, moveVm, releasedHost } from "./change-vm.ts";
 import { expireVm } from "./expiry.ts";
 import { byName } from "./orphans.ts";
+import { queueAnew } from "./preemption.ts";
 
 /** Applies an inventory and returns the host's foreign VMs as they are now, in the order of their names. */
 export function applyInventory(
@@ -128,6 +130,10 @@ function wasBeingMade(vm: VmRecord): boolean {
 }
 
 function deleted(pool: Pool, vm: VmRecord, timeMs: number): void {
+  if (isToWaitAnew(vm)) {
+    queueAnew(pool, vm, timeMs);
+    return;
+  }
   moveVm(pool, vm, "gone", {
     timeMs,
     reason: vm.endReason ?? "Deleted",
@@ -140,8 +146,8 @@ function deleted(pool: Pool, vm: VmRecord, timeMs: number): void {
 function vanished(pool: Pool, vm: VmRecord, timeMs: number): void {
   const expiry = pendingExpiry(vm);
   const current = expiry !== undefined && expiry.atMs <= timeMs ? expireVm(pool, vm, expiry, timeMs) : vm;
-  if (current.spec.wanted === "deleted") {
-    const reason = current.endReason ?? "Deleted";
+  if (current.spec.wanted === "deleted" || isToWaitAnew(current)) {
+    const reason = isToWaitAnew(current) ? "Preempted" : (current.endReason ?? "Deleted");
     deleted(pool, moveVm(pool, current, "delete-sent", { timeMs, reason }), timeMs);
     return;
   }

@@ -17,13 +17,14 @@ import { nextRemovalMs } from "../pool/orphan.ts";
 import type { Pool } from "../pool/pool.ts";
 import { nextTemplateTroubleMs, nextTroubleMs } from "../pool/trouble.ts";
 import type { VmRecord } from "../pool/vm.ts";
-import { reservationEndMs, stateEndMs, vmDueMs } from "../pool/vm-due.ts";
+import { noticeEndMs, reservationEndMs, stateEndMs, vmDueMs } from "../pool/vm-due.ts";
 import { blame, settleHost, settleTemplate } from "./blame.ts";
 import { changeVm, failVm, moveVm } from "./change-vm.ts";
 import { tokenDue } from "./client-account.ts";
 import { credentialDue, joinTokenDue } from "./enrolment.ts";
 import { expireVm } from "./expiry.ts";
 import { partFromLostHost, retryElsewhere } from "./letting-go.ts";
+import { endNotice } from "./preemption.ts";
 
 /** How much is done in one batch at most, so that a pool that was asleep does not stall everyone when it wakes. */
 export const dueMax = 2_000;
@@ -40,6 +41,7 @@ export function applyTick(pool: Pool, timeMs: number): undefined {
     else if (key === "history")
       pool.dropOldHistory({ entriesMax: historyEntriesMax, fromMs: timeMs - historyRetentionMs });
     // The planner looks at what is due; the rest a moment later.
+    else if (key === "preemption") continue;
     else if (key === "queue") pool.scheduleQueue(timeMs + queueSpacingMs);
     else if (key.startsWith("join-token/")) joinTokenDue(pool, asJoinTokenId(key.slice("join-token/".length)), timeMs);
     else if (key.startsWith("credential/")) credentialDue(pool, asHostId(key.slice("credential/".length)), timeMs);
@@ -56,6 +58,7 @@ function vmDue(pool: Pool, id: VmId, timeMs: number): void {
   const expiry = pendingExpiry(vm);
   const endMs = stateEndMs(vm, pool.settings);
   if (expiry !== undefined && expiry.atMs <= timeMs) expireVm(pool, vm, expiry, timeMs);
+  else if ((noticeEndMs(vm) ?? Number.POSITIVE_INFINITY) <= timeMs) endNotice(pool, vm, timeMs);
   else if (endMs !== undefined && endMs <= timeMs) {
     const postponedToMs = awaitedContactMs(pool, vm, timeMs);
     if (postponedToMs === undefined) deadlinePassed(pool, vm, timeMs);

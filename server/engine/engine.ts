@@ -13,6 +13,7 @@ import { applyEvent } from "../apply/apply-event.ts";
 import { planDrain } from "../planners/drain.ts";
 import { planVmStep } from "../planners/lifecycle.ts";
 import { planRemovals } from "../planners/orphans.ts";
+import { planNotice } from "../planners/preemption.ts";
 import { planProbe } from "../planners/probe.ts";
 import { planRevocation } from "../planners/revocation.ts";
 import { PlacementPlanner } from "../planners/waiting.ts";
@@ -286,7 +287,10 @@ export class Engine implements EngineApi {
         budget -= 1;
         this.pool.dirtyVms.delete(id);
         const vm = this.pool.vms.get(id);
-        const decision = vm === undefined ? undefined : (planRevocation(this.pool, vm) ?? planVmStep(vm, nowMs));
+        const decision =
+          vm === undefined
+            ? undefined
+            : (planRevocation(this.pool, vm) ?? planNotice(this.pool, vm) ?? planVmStep(vm, nowMs));
         if (decision !== undefined) applyEvent(this.pool, decision, nowMs);
       }
       const placement = this.placement.next(nowMs);
@@ -295,7 +299,7 @@ export class Engine implements EngineApi {
       budget -= 1;
       // What was chosen a moment ago still holds: nothing happened in between.
       const holds = applyEvent(this.pool, placement, nowMs);
-      assert(holds, `${placement.type} of ${placement.id} on ${placement.host} did not hold`);
+      assert(holds, `what was planned did not hold: ${JSON.stringify(placement)}`);
     }
   }
 

@@ -18,7 +18,7 @@ import { competingAhead, estimateWait, type WaitEstimate } from "./wait-estimate
 export function explainVm(view: PoolView, vm: VmRecord, nowMs: number): PlacementExplanation {
   const shape = shapeOf(vm);
   const queuePosition = view.queuePosition(vm.id);
-  const obstacles = obstaclesOf(view, vm.spec.project, shape);
+  const obstacles = obstaclesOf(view, vm.spec.project, shape, vm);
   // A quota says nothing of a VM that has its place.
   const verdicts = judge(view, vm, { shape, quota: queuePosition === 0 ? undefined : obstacles.quota });
   const answer = { refusalCounts: countsOf(view, obstacles), verdicts, queueLength: view.waiting.size };
@@ -80,7 +80,7 @@ export function planVm(view: PoolView, { spec, image, count, nowMs }: Plan): Pla
 export function waitingSentence(view: PoolView, vm: VmRecord, nowMs: number): string {
   const queuePosition = view.queuePosition(vm.id);
   if (queuePosition === 0) return `no longer waiting: it is ${view.vms.get(vm.id)?.state ?? "gone"} by now`;
-  const obstacles = obstaclesOf(view, vm.spec.project, shapeOf(vm));
+  const obstacles = obstaclesOf(view, vm.spec.project, shapeOf(vm), vm);
   const span = describeSpan(nowMs - vm.createTimeMs);
   return `waiting ${span}, ${ordinal(queuePosition)} ${queueWords(view)}: ${reasonToWait(view, vm, { obstacles, nowMs })}`;
 }
@@ -107,7 +107,23 @@ function reasonToWait(
   if (isAnyFree && obstacles.quota === undefined) return "a host has room, and is about to be chosen";
   const kept = reservationOf(vm);
   const words = describeObstacles(view, obstacles);
-  return kept === undefined ? words : `${words}; room is building up for it on hosts/${kept.host}`;
+  if (kept === undefined) return words;
+  return kept.noticeEndMs === undefined
+    ? `${words}; room is building up for it on hosts/${kept.host}`
+    : `${words}; ${describeGivingWay(view, vm, { host: kept.host, inMs: kept.noticeEndMs - nowMs })}`;
+}
+
+/** Such as "2 preemptible VMs on hosts/mac-07 give way in 40 s". */
+function describeGivingWay(
+  view: PoolView,
+  { id }: VmRecord,
+  { host, inMs }: { readonly host: HostId; readonly inMs: number },
+): string {
+  const victims = [...view.givingWayTo(id)].flatMap((victim) => view.vms.get(victim) ?? []);
+  if (victims.length === 0) return `room is kept for it on hosts/${host}`;
+  const many = victims.length === 1 ? "1 preemptible VM" : `${victims.length} preemptible VMs`;
+  if (inMs <= 0) return `${many} on hosts/${host} ${victims.length === 1 ? "is" : "are"} being ended for it`;
+  return `${many} on hosts/${host} ${victims.length === 1 ? "gives" : "give"} way in ${describeSpan(inMs)}`;
 }
 
 /** What is in a VM's way. */
@@ -118,8 +134,8 @@ interface Obstacles {
   readonly quota: string | undefined;
 }
 
-function obstaclesOf(view: PoolView, project: string, shape: Shape): Obstacles {
-  return { shape, counts: countRefusals(view, shape), quota: quotaRefusal(view, project, shape) };
+function obstaclesOf(view: PoolView, project: string, shape: Shape, vm?: VmRecord): Obstacles {
+  return { shape, counts: countRefusals(view, shape), quota: quotaRefusal(view, project, shape, vm) };
 }
 
 /** Hosts that only the project's quota keeps the VM from are counted under that. */

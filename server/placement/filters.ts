@@ -144,8 +144,10 @@ export const filters = [
   {
     name: "reserved_for",
     refuses: ({ ledger }, shape) => ledger.reservation !== undefined && !ledger.leavesRoom(shape),
-    explain: ({ ledger }) => `keeps its room for vms/${ledger.reservation?.vm}, which has waited for longer`,
-    summary: ["keeps its room for a larger VM", "keep their room for larger VMs"],
+    explain: ({ ledger: { reservation } }) =>
+      `keeps its room for vms/${reservation?.vm}, ` +
+      (reservation?.isByPreemption === true ? "for which others give way" : "which has waited for longer"),
+    summary: ["keeps its room for another VM", "keep their room for other VMs"],
   },
 ] as const satisfies readonly Filter[];
 

@@ -1,13 +1,30 @@
 /** The quota of a project, as placement asks for it and tells of it. */
+
+import { isPromised } from "../pool/preemption.ts";
 import { type BrokenBound, brokenBound, roomIn } from "../pool/quota.ts";
 import type { ShapeSize } from "../pool/shape.ts";
 import type { PlacementView } from "../pool/view.ts";
+import type { VmRecord } from "../pool/vm.ts";
 import { describeMib } from "./size.ts";
 
-/** Why the project may not have one more VM of the shape now, in words; nothing if it may. */
-export function quotaRefusal(view: PlacementView, project: string, shape: ShapeSize): string | undefined {
+/**
+ * Why the project may not have one more VM of the shape now, in words; nothing if it may.
+ * @param vm the one that is to be placed: what is promised to it counts already, and not twice.
+ */
+export function quotaRefusal(
+  view: PlacementView,
+  project: string,
+  shape: ShapeSize,
+  vm?: VmRecord,
+): string | undefined {
   const quota = view.projects.get(project)?.spec.quota;
-  const broken = quota && brokenBound(quota, view.projectLedger(project), shape);
+  if (quota === undefined) return undefined;
+  let held = view.projectLedger(project);
+  if (vm !== undefined && isPromised(vm)) {
+    held = held.copy();
+    held.add(vm, -1);
+  }
+  const broken = brokenBound(quota, held, shape);
   return broken && `project ${project} has ${describeBound(broken)}`;
 }
 

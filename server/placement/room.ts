@@ -108,7 +108,7 @@ function leavingFrom(
 }
 
 /** What is free on a host, in the mind alone. */
-class Room {
+export class Room {
   private readonly shape: Shape;
   private cpuCount: number;
   private memoryMib: number;
@@ -126,22 +126,29 @@ class Room {
     this.macos = ledger.macosSlots - ledger.macosTaken;
   }
 
-  free({ resources, image }: VmRecord): void {
-    this.cpuCount += resources.cpuCount;
-    this.memoryMib += resources.memoryMib;
-    this.diskMib += resources.diskMib;
-    if (image.guestOs === "macos") this.macos += 1;
+  /** Gives back what a VM takes (1), or takes it again (-1). */
+  free({ resources, image }: VmRecord, sign: 1 | -1 = 1): void {
+    this.cpuCount += sign * resources.cpuCount;
+    this.memoryMib += sign * resources.memoryMib;
+    this.diskMib += sign * resources.diskMib;
+    if (image.guestOs === "macos") this.macos += sign;
+  }
+
+  /** Whether a VM of the shape would fit. */
+  get fits(): boolean {
+    const { resources, isMacos } = this.shape;
+    return (
+      this.cpuCount >= resources.cpuCount &&
+      this.memoryMib >= resources.memoryMib &&
+      this.diskMib >= resources.diskMib &&
+      (!isMacos || this.macos >= 1)
+    );
   }
 
   /** Takes the room of one VM, if it is there. */
   take(): boolean {
     const { resources, isMacos } = this.shape;
-    const fits =
-      this.cpuCount >= resources.cpuCount &&
-      this.memoryMib >= resources.memoryMib &&
-      this.diskMib >= resources.diskMib &&
-      (!isMacos || this.macos >= 1);
-    if (!fits) return false;
+    if (!this.fits) return false;
     this.cpuCount -= resources.cpuCount;
     this.memoryMib -= resources.memoryMib;
     this.diskMib -= resources.diskMib;

@@ -79,6 +79,7 @@ export function stayOf(
   { nowMs, quantile }: { readonly nowMs: number; readonly quantile: number },
 ): number | undefined {
   if (vm.spec.wanted === "deleted") return goingMs;
+  if (vm.notice !== undefined) return Math.max(goingMs, vm.notice.endMs - nowMs + goingMs);
   const ageMs = Math.max(0, nowMs - placedAtMs(vm));
   const stay = remainingMs(view.lifetimes.get(vm.spec.template), { ageMs, quantile });
   const endMs = expiryOf(vm)?.atMs;

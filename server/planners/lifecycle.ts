@@ -4,13 +4,14 @@
  */
 
 import type { VmCommanded, VmWant } from "../pool/events.ts";
+import { isToWaitAnew } from "../pool/preemption.ts";
 import type { CommandKind, VmRecord } from "../pool/vm.ts";
 import { kindUnderWay } from "../pool/vm-machine.ts";
 
 /** What happens to the VM next: a command, or its end if nothing of it is left anywhere; nothing if neither is due. */
 export function planVmStep(vm: VmRecord, nowMs: number): VmCommanded | VmWant | undefined {
   if (vm.host === undefined) return planEnd(vm);
-  const step = vm.spec.wanted === "deleted" ? planDeletion(vm, nowMs) : planWanted(vm, nowMs);
+  const step = vm.spec.wanted === "deleted" || isToWaitAnew(vm) ? planDeletion(vm, nowMs) : planWanted(vm, nowMs);
   return step === undefined ? undefined : { type: "vm-commanded", id: vm.id, ...step };
 }
 

@@ -6,22 +6,25 @@ import type { HostId } from "../../shared/ids.ts";
 import { candidateOf, refusalOn } from "../placement/filters.ts";
 import { quotaRefusal } from "../placement/quota.ts";
 import { couldTake, hostToReserve } from "../placement/reserve.ts";
-import type { VmPlaced, VmReserved } from "../pool/events.ts";
+import type { VmPlaced, VmReserved, VmSpared } from "../pool/events.ts";
 import { isLaneBefore, type Lane } from "../pool/lane.ts";
 import type { Pool } from "../pool/pool.ts";
+import { isPromised } from "../pool/preemption.ts";
 import { reservationOf } from "../pool/reservation.ts";
 import { shapeOf } from "../pool/shape.ts";
 import type { PoolView } from "../pool/view.ts";
 import type { VmRecord } from "../pool/vm.ts";
 import type { ShapeGroup } from "../pool/waiting-queue.ts";
+import { planPromise } from "./preemption.ts";
 
 /** What becomes of kept room on which something has changed: the VM is placed, or it is given back, or it is kept. */
-export function planKeptRoom(pool: Pool): VmPlaced | VmReserved | undefined {
+export function planKeptRoom(pool: Pool): VmPlaced | VmReserved | VmSpared | undefined {
   for (const host of pool.movedReservations) {
     pool.movedReservations.delete(host);
     const id = pool.reservations.get(host);
     const vm = id === undefined ? undefined : pool.vms.get(id);
-    const decision = vm === undefined ? undefined : decideOn(pool, vm, host);
+    if (vm === undefined) continue;
+    const decision = isPromised(vm) ? planPromise(pool, vm, host) : decideOn(pool, vm, host);
     if (decision !== undefined) return decision;
   }
   return undefined;

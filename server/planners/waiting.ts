@@ -8,12 +8,13 @@ import { candidateOf, refusingFilter } from "../placement/filters.ts";
 import { chooseHost } from "../placement/place.ts";
 import { quotaRefusal } from "../placement/quota.ts";
 import { HostRankings } from "../placement/rankings.ts";
-import type { VmPlaced, VmReserved } from "../pool/events.ts";
+import type { VmPlaced, VmPreempting, VmReserved, VmSpared } from "../pool/events.ts";
 import type { HostRecord } from "../pool/host.ts";
 import type { Lane } from "../pool/lane.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { VmRecord } from "../pool/vm.ts";
 import type { ShapeGroup } from "../pool/waiting-queue.ts";
+import { planPreemption } from "./preemption.ts";
 import { planKeptRoom, planNewRoom } from "./reservations.ts";
 
 export class PlacementPlanner {
@@ -25,11 +26,12 @@ export class PlacementPlanner {
     this.rankings = new HostRankings(pool);
   }
 
-  /** The next decision, or nothing: a host for a VM, or room that is kept for one, or given back. */
-  next(nowMs: number): VmPlaced | VmReserved | undefined {
+  /** The next decision, or nothing: a host for a VM, or room that is kept for one, or given back; or who gives way for it. */
+  next(nowMs: number): VmPlaced | VmReserved | VmPreempting | VmSpared | undefined {
     this.takeMoves();
     // Kept room first: what builds up there is for nobody else.
-    return planKeptRoom(this.pool) ?? this.nextPlacement(nowMs) ?? planNewRoom(this.pool, nowMs);
+    const placement = planKeptRoom(this.pool) ?? this.nextPlacement(nowMs);
+    return placement ?? planNewRoom(this.pool, nowMs) ?? planPreemption(this.pool, nowMs);
   }
 
   /** The next placement, or nothing if no waiting VM fits anywhere now. Parks what it finds to fit nowhere. */
@@ -52,7 +54,7 @@ export class PlacementPlanner {
     const { queue, vms } = this.pool;
     const { shape } = lane.group;
     const vm = lane.first === undefined ? undefined : vms.get(lane.first.id);
-    if (vm !== undefined && quotaRefusal(this.pool, lane.project, shape) !== undefined) {
+    if (vm !== undefined && quotaRefusal(this.pool, lane.project, shape, vm) !== undefined) {
       queue.holdBack(lane);
       return undefined;
     }

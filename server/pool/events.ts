@@ -420,6 +420,21 @@ export interface VmReserved {
   /** Absent: it is given back. */
   readonly host?: HostId;
 }
+/** Has others give way to a VM that waits. */
+export interface VmPreempting {
+  readonly type: "vm-preempting";
+  readonly id: VmId;
+  readonly host: HostId;
+  /** They stand on that host. */
+  readonly victims: readonly VmId[];
+}
+/** Takes back a VM's notice. */
+export interface VmSpared {
+  readonly type: "vm-spared";
+  readonly id: VmId;
+  /** On which it stands. */
+  readonly host: HostId;
+}
 /** Gives a VM its next command. */
 export interface VmCommanded {
   readonly type: "vm-commanded";
@@ -495,6 +510,8 @@ type BareEvent =
   | HostDisconnected
   | VmPlaced
   | VmReserved
+  | VmPreempting
+  | VmSpared
   | VmCommanded
   | VmRevoked
   | OrphanRemove
@@ -550,6 +567,8 @@ export interface EventReplies {
   /** False: the decision no longer held. */
   "vm-placed": boolean;
   "vm-reserved": boolean;
+  "vm-preempting": boolean;
+  "vm-spared": boolean;
   "vm-commanded": boolean;
   "vm-revoked": boolean;
   "orphan-remove": boolean;

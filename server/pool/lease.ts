@@ -47,6 +47,8 @@ export function describeEnd(reason: EndReason): string {
       return "its lifetime is over";
     case "TemplateRevoked":
       return "its template was revoked before it had come up";
+    case "Preempted":
+      return "it gave way to a VM that is more urgent";
     default:
       return assertNever(reason, "end of a VM");
   }

@@ -9,6 +9,7 @@
 import { type HostContact, type HostLimits, type HostRecord, type HostVm, hostLabels } from "./host.ts";
 import type { Labels } from "./labels.ts";
 import { placedAtMs } from "./lifetimes.ts";
+import { isLeaving } from "./preemption.ts";
 import type { HostReservation } from "./reservation.ts";
 import { imageKey, type Shape, type ShapeSize } from "./shape.ts";
 import type { Resources, VmRecord } from "./vm.ts";
@@ -44,6 +45,8 @@ export class HostLedger {
   reservation: HostReservation | undefined = undefined;
   /** What VMs take that came since room is kept: what is left beside them stays free for it. */
   private later: Taken = nothingTaken;
+  /** What VMs of the pool take that are on their way out. */
+  private leaving: Taken = nothingTaken;
   /** What foreign VMs take, to be taken back when the inventory changes. */
   private foreign: Taken = nothingTaken;
 
@@ -78,6 +81,7 @@ export class HostLedger {
     this.add(takenBy(vm), sign);
     this.vmCount += sign;
     if (this.isLater(vm)) this.later = sumOf(this.later, takenBy(vm), sign);
+    if (isLeaving(vm)) this.leaving = sumOf(this.leaving, takenBy(vm), sign);
     if (isBeingMade(vm)) {
       this.creating += sign;
       this.diskToMakeMib += sign * vm.resources.diskMib;
@@ -108,9 +112,32 @@ export class HostLedger {
   /** Whether a VM of the shape would leave enough of the room that is kept, once those have gone that were here before. */
   leavesRoom({ key, resources, isMacos }: Shape): boolean {
     if (this.reservation === undefined || this.reservation.shape.key === key) return true;
-    const { shape } = this.reservation;
+    const { shape, isByPreemption } = this.reservation;
+    if (isByPreemption === true) return this.fitOnceGone([shape, { resources, isMacos }]);
     const kept = { ...shape.resources, macos: Number(shape.isMacos) };
     return this.hasRoomFor([kept, this.later, { ...resources, macos: Number(isMacos) }]);
+  }
+
+  /**
+   * Whether all of that fits once those have gone that are on their way out.
+   * @param staying one of them that is to stay.
+   */
+  fitOnceGone(sizes: readonly ShapeSize[], staying?: VmRecord): boolean {
+    let sum: Taken = {
+      cpuCount: this.cpuTaken,
+      memoryMib: this.memoryTakenMib,
+      diskMib: this.diskTakenMib,
+      macos: this.macosTaken,
+    };
+    sum = sumOf(sum, this.leaving, -1);
+    if (staying !== undefined) sum = sumOf(sum, takenBy(staying), 1);
+    for (const { resources, isMacos } of sizes) sum = sumOf(sum, { ...resources, macos: Number(isMacos) }, 1);
+    return (
+      sum.cpuCount <= this.cpuCapacity &&
+      sum.memoryMib <= this.memoryCapacityMib &&
+      sum.diskMib <= this.diskCapacityMib &&
+      (sum.macos <= this.macosSlots || sizes.every(({ isMacos }) => !isMacos))
+    );
   }
 
   private isLater(vm: VmRecord): boolean {

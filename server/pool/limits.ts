@@ -67,6 +67,23 @@ export const orphanGraceMs = 10 * minuteMs;
 /** How many orphans a host removes at once: each is work for its disk, and nobody waits for them. */
 export const removalsPerHostMax = 4;
 
+/** How long after the end of notice room is still kept: deletes fail at times, and heartbeats tell of the disk that is free. */
+export const promisedRoomMaxMs = 10 * minuteMs;
+
+/** How soon a VM is looked at again that nothing gives way to. */
+export const preemptionLookAgainMs = 10 * secondMs;
+
+/**
+ * How many lanes are looked at in a row for others to give way, how many hosts for each, and the pause after that: at most some
+ * milliseconds in each second, however much waits.
+ */
+export const preemptionLooksMax = 4;
+export const preemptionHostsMax = 1_000;
+export const preemptionPauseMs = 200;
+
+/** Up to how many preemptible VMs on a host every choice among them is compared: 4,096 choices. */
+export const exactVictimsMax = 12;
+
 /** How many failures a host remembers: more than any bound that leads into quarantine. */
 export const hostFailuresMax = 50;
 

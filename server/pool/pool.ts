@@ -17,16 +17,18 @@ import { endedStayMs, type LifetimesRecord, observeLifetime } from "./lifetimes.
 import { historyEntriesMax, historyRetentionMs, requestRetentionMs } from "./limits.ts";
 import { nextRemovalMs } from "./orphan.ts";
 import { PoolCapacity } from "./pool-capacity.ts";
+import { isLeaving, isPromised } from "./preemption.ts";
+import { Preemptions } from "./preemptions.ts";
 import { defaultProjectSpec, type ProjectRecord } from "./project.ts";
 import { type ProjectLedger, ProjectLedgers } from "./project-ledgers.ts";
 import { brokenBound } from "./quota.ts";
-import { reservationOf } from "./reservation.ts";
+import { hostReservation, reservationOf } from "./reservation.ts";
 import { defaultSettings, fillSettings, type PoolSettings, type SettingsRecord } from "./settings/settings.ts";
-import { shapeOf } from "./shape.ts";
 import type { CatalogRecord, RequestRecord, TemplateRecord } from "./template.ts";
 import { isRevoked } from "./template-standing.ts";
 import { TemplateVms } from "./template-vms.ts";
 import { nextTemplateTroubleMs, nextTroubleMs } from "./trouble.ts";
+import type { UrgentLanes } from "./urgent-lanes.ts";
 import type { PoolView } from "./view.ts";
 import { type VmRecord, type VmState, vmStates } from "./vm.ts";
 import { vmDueMs } from "./vm-due.ts";
@@ -61,6 +63,7 @@ export class Pool implements PoolView {
   /** Hosts that keep room for a VM, and those of them on which something changed since a planner last looked. */
   readonly reservations = new Map<HostId, VmId>();
   readonly movedReservations = new Set<HostId>();
+  readonly preemptions = new Preemptions();
 
   private sealedRevision: number;
   private changes = new Map<string, RecordChange>();
@@ -128,6 +131,14 @@ export class Pool implements PoolView {
 
   get waitingProjects(): number {
     return this.projectLedgers.waiting;
+  }
+
+  get urgent(): UrgentLanes {
+    return this.waitingVms.urgent;
+  }
+
+  givingWayTo(id: VmId): ReadonlySet<VmId> {
+    return this.preemptions.givingWayTo(id);
   }
 
   queuePosition(id: VmId): number {
@@ -331,7 +342,8 @@ export class Pool implements PoolView {
     const before = this.setSettings;
     this.setSettings = after;
     this.filledSettings = fillSettings(after.spec, this.filledSettings);
-    this.waitingVms.useSettings(this.filledSettings.queue, this.vms);
+    this.waitingVms.useSettings(this.filledSettings, this.vms);
+    this.schedulePreemption();
     this.moveCount += 1;
     this.note({ kind: "settings", id: after.id, before, after });
   }
@@ -349,6 +361,12 @@ export class Pool implements PoolView {
   scheduleQueue(fromMs = 0): void {
     const dueMs = this.queue.passedOverDueMs;
     if (dueMs !== undefined) this.deadlines.schedule("queue", Math.max(dueMs, fromMs));
+  }
+
+  /** Has it looked, in time, whether others are to give way. */
+  schedulePreemption(): void {
+    const { dueMs } = this.urgent;
+    if (dueMs !== undefined) this.deadlines.schedule("preemption", dueMs);
   }
 
   /** A project may have room in its quota that it had not. */
@@ -405,8 +423,9 @@ export class Pool implements PoolView {
     this.templateVms.follow(before, after);
     this.followWaiting(id, after);
     this.indexReservation(before, after);
+    this.indexPreemption(before, after);
     if (before?.host === undefined && after?.host !== undefined) this.scheduleQueue();
-    if (before?.host !== undefined && after?.host !== before.host) this.wakeProject(before.spec.project);
+    if (before !== undefined && holdsQuota(before) && !holdsQuota(after)) this.wakeProject(before.spec.project);
     if (after?.state === "DELETED") this.deleted.add(id);
     else this.deleted.delete(id);
     if (after === undefined) {
@@ -423,12 +442,15 @@ export class Pool implements PoolView {
   private followWaiting(id: VmId, vm: VmRecord | undefined): void {
     const waits = vm !== undefined && !(vm.state === "PENDING" && isRevoked(this.templates.get(vm.spec.template)));
     this.waitingVms.follow(id, waits ? vm : undefined);
+    this.schedulePreemption();
   }
 
   /** VMs that were adopted are of no template, and those of one that is gone are not remembered. */
   private observeStay(before: VmRecord | undefined, after: VmRecord): void {
     const spanMs = endedStayMs(before, after);
     const { template: id } = after.spec;
+    // How long it would have stayed by itself is not known.
+    if (after.endReason === "Preempted" || before?.notice?.isOver === true) return;
     if (spanMs === undefined || !this.templates.has(id)) return;
     this.putLifetimes(observeLifetime(this.lifetimes.get(id), { id, spanMs, timeMs: after.updateTimeMs }));
   }
@@ -457,8 +479,15 @@ export class Pool implements PoolView {
     this.reservations.set(is.host, after.id);
     this.movedReservations.add(is.host);
     const vms = [...this.vmsOn(is.host)].flatMap((id) => this.vms.get(id) ?? []);
-    this.ledger(is.host).keepRoom({ vm: after.id, shape: shapeOf(after), sinceMs: is.sinceMs }, vms);
+    this.ledger(is.host).keepRoom(hostReservation(after, is), vms);
     if (was?.host !== is.host) this.move(is.host);
+  }
+
+  private indexPreemption(before: VmRecord | undefined, after: VmRecord | undefined): void {
+    this.preemptions.follow(before, after);
+    if (before === undefined || !isPromised(before) || (after !== undefined && isPromised(after))) return;
+    // Nobody gives way for it any more.
+    for (const victim of this.givingWayTo(before.id)) this.dirtyVms.add(victim);
   }
 
   private indexPlaced(before: VmRecord | undefined, after: VmRecord | undefined): void {
@@ -479,6 +508,8 @@ export class Pool implements PoolView {
       }
       onHost.add(after.id);
     }
+    const isComingFree = after !== undefined && before !== undefined && isLeaving(after) !== isLeaving(before);
+    if (isComingFree && after.host !== undefined && this.reservations.has(after.host)) this.move(after.host);
     if (before?.host !== undefined && holdsMore(before, after)) {
       this.wake(before.host);
       this.dirtyHosts.add(before.host);
@@ -487,3 +518,8 @@ export class Pool implements PoolView {
 }
 
 const noVms: ReadonlySet<VmId> = new Set();
+
+/** Whether it counts for its project's quota. */
+function holdsQuota(vm: VmRecord | undefined): boolean {
+  return vm !== undefined && (vm.host !== undefined || isPromised(vm));
+}

@@ -1,11 +1,12 @@
 /**
  * What each project holds. It is counted as the capacity of hosts is: from placement until Parallels Desktop says that the VM
- * is gone. The ledgers are changed in place by the pool alone; one without VMs is forgotten.
+ * is gone, and for those for which others give way from then on. The ledgers are changed in place by the pool alone; one without VMs is forgotten.
  */
+import { isPromised } from "./preemption.ts";
 import type { VmRecord } from "./vm.ts";
 
 export class ProjectLedger {
-  /** VMs that have a host, and what they hold. */
+  /** VMs that have a host, or are promised one for which others give way, and what they hold. */
   vms = 0;
   cpuCount = 0;
   memoryMib = 0;
@@ -26,7 +27,7 @@ export class ProjectLedger {
     if (vm.state === "DELETED") return;
     this.members += sign;
     if (isWaiting(vm)) this.waiting += sign;
-    if (vm.host === undefined) return;
+    if (vm.host === undefined && !isPromised(vm)) return;
     this.vms += sign;
     this.cpuCount += sign * vm.resources.cpuCount;
     this.memoryMib += sign * vm.resources.memoryMib;

@@ -66,6 +66,8 @@ export interface PoolView {
   readonly waiting: ReadonlySet<VmId>;
   /** How many projects have VMs that wait. */
   readonly waitingProjects: number;
+  /** The VMs that give way to one that waits, or are being removed for it. */
+  givingWayTo(id: VmId): ReadonlySet<VmId>;
   /** The VM's place among those that wait, by grown priority and age, from 1; 0 if it does not wait. */
   queuePosition(id: VmId): number;
   /** Grows with every change of what placement sees of a host: what was concluded from the hosts holds while it stands. */

@@ -158,7 +158,8 @@ export const vmMoves: Readonly<Record<VmState, Row>> = {
     "host-silent": "ignored",
   },
   FAILED: { ...nothingHappens, "delete-sent": "DELETING", dropped: "DELETED" },
-  DELETING: { ...nothingHappens, "delete-sent": "ignored", gone: "DELETED" },
+  // What gave way to another waits for a host again once it is gone from this one.
+  DELETING: { ...nothingHappens, "delete-sent": "ignored", gone: "DELETED", displaced: "PENDING" },
   DELETED: nothingHappens,
 };
 

@@ -4,6 +4,7 @@
  */
 import type { CatalogId, CommandId, HostId, TemplateId, Uid, VmId } from "../../shared/ids.ts";
 import type { LabelExpression } from "./labels.ts";
+import type { PreemptionNotice } from "./preemption.ts";
 import type { VmReservation } from "./reservation.ts";
 
 export type Architecture = "arm64" | "x86_64";
@@ -164,7 +165,7 @@ export interface TimelineEntry {
 }
 
 /** Why a VM was deleted without anybody asking for it. */
-export type EndReason = "LeaseExpired" | "LifetimeOver" | "TemplateRevoked";
+export type EndReason = "LeaseExpired" | "LifetimeOver" | "TemplateRevoked" | "Preempted";
 
 /** A restart or reset that a client asked for and that has not been sent yet. */
 export type PendingAction = "restart" | "reset";
@@ -219,7 +220,9 @@ export interface VmRecord {
   readonly reservation?: VmReservation | undefined;
   /** What was said of its template when the VM was accepted, if that was tainted. */
   readonly taint?: string | undefined;
-  /** Set when it is deleted because its time was over, or its template was revoked. */
+  /** It gives way to a more urgent one. */
+  readonly notice?: PreemptionNotice | undefined;
+  /** Set when it is deleted because its time was over, its template was revoked, or it gave way. */
   readonly endReason?: EndReason | undefined;
   readonly timeline: readonly TimelineEntry[];
 }

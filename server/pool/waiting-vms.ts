@@ -1,8 +1,9 @@
-/** All VMs that wait: which they are, their lanes in the queue, and their line by priority and age. */
+/** All VMs that wait: which they are, their lanes in the queue, their line by priority and age, and who is urgent. */
 import type { VmId } from "../../shared/ids.ts";
 import { isWaiting } from "./project-ledgers.ts";
-import type { QueueSettings } from "./settings/queue.ts";
+import type { PoolSettings } from "./settings/settings.ts";
 import { shapeOf } from "./shape.ts";
+import { UrgentLanes } from "./urgent-lanes.ts";
 import type { VmRecord } from "./vm.ts";
 import { WaitingLine } from "./waiting-line.ts";
 import { WaitingQueue } from "./waiting-queue.ts";
@@ -11,9 +12,10 @@ import { waitingVm } from "./waiting-vm.ts";
 export class WaitingVms {
   readonly ids = new Set<VmId>();
   readonly queue: WaitingQueue;
+  readonly urgent = new UrgentLanes();
   private line = new WaitingLine();
 
-  constructor(settings: QueueSettings) {
+  constructor(settings: PoolSettings["queue"]) {
     this.queue = new WaitingQueue(settings);
   }
 
@@ -29,21 +31,32 @@ export class WaitingVms {
       this.ids.delete(id);
       this.line.remove(id);
       this.queue.remove(id);
+      this.urgent.remove(id);
       return;
     }
     const place = waitingVm(vm, this.queue.settings.priorityStepMs);
     this.ids.add(id);
     this.line.put(place);
     // One that a host refused keeps its place in the line until it is tried again.
-    if (vm.retryAtMs === undefined) this.queue.add(place, shapeOf(vm));
-    else this.queue.remove(id);
+    if (vm.retryAtMs === undefined) {
+      const shape = shapeOf(vm);
+      this.queue.add(place, shape);
+      this.urgent.put(vm, shape);
+      return;
+    }
+    this.queue.remove(id);
+    this.urgent.remove(id);
   }
 
   /** Puts all of them where they belong under other settings. */
-  useSettings(settings: QueueSettings, vms: ReadonlyMap<VmId, VmRecord>): void {
-    if (settings === this.queue.settings) return;
-    this.queue.useSettings(settings);
-    this.line = new WaitingLine();
+  useSettings({ queue, preemption }: PoolSettings, vms: ReadonlyMap<VmId, VmRecord>): void {
+    const isSameQueue = queue === this.queue.settings;
+    if (isSameQueue && preemption === this.urgent.settings) return;
+    this.urgent.useSettings(preemption);
+    if (!isSameQueue) {
+      this.queue.useSettings(queue);
+      this.line = new WaitingLine();
+    }
     for (const id of this.ids) this.follow(id, vms.get(id));
   }
 }

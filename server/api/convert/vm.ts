@@ -2,6 +2,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { ConditionSchema } from "../../../shared/gen/es/meridian/v1/types_pb.ts";
 import {
+  type PreemptionNoticeSchema,
   type Vm,
   type VmFailureSchema,
   type VmProgressSchema,
@@ -10,6 +11,7 @@ import {
 } from "../../../shared/gen/es/meridian/v1/vm_pb.ts";
 import { etagOf } from "../../pool/etag.ts";
 import { pendingExpiry } from "../../pool/lease.ts";
+import { describeNotice, type PreemptionNotice } from "../../pool/preemption.ts";
 import { reservationOf } from "../../pool/reservation.ts";
 import type { VmFailure, VmProgress, VmRecord } from "../../pool/vm.ts";
 import { nameOf } from "../resource-name.ts";
@@ -34,7 +36,7 @@ export function toVm(vm: VmRecord, waiting: (vm: VmRecord) => string): Vm {
 }
 
 function toStatus(vm: VmRecord, message: string): MessageInitShape<typeof VmStatusSchema> {
-  const { image, sight, progress, failure } = vm;
+  const { image, sight, progress, failure, notice } = vm;
   const reservation = reservationOf(vm);
   const expiry = pendingExpiry(vm);
   return {
@@ -60,8 +62,13 @@ function toStatus(vm: VmRecord, message: string): MessageInitShape<typeof VmStat
       reason: entry.reason,
     })),
     observedGeneration: BigInt(vm.observedGeneration),
+    ...(notice === undefined || vm.state === "DELETED" ? {} : { preemptionNotice: toNotice(notice) }),
     ...(expiry === undefined ? {} : { expireTime: toTimestamp(expiry.atMs) }),
   };
+}
+
+function toNotice({ vm, sinceMs, endMs }: PreemptionNotice): MessageInitShape<typeof PreemptionNoticeSchema> {
+  return { vm: nameOf("vms", vm), noticeTime: toTimestamp(sinceMs), endTime: toTimestamp(endMs) };
 }
 
 function toProgress(progress: VmProgress): MessageInitShape<typeof VmProgressSchema> {
@@ -80,8 +87,8 @@ function toFailure(failure: VmFailure): MessageInitShape<typeof VmFailureSchema>
 }
 
 /**
- * "Placed": it has a host. "Ready": it can be used; not known while its host does not talk. "TemplateTrusted": only of a VM that was
- * asked for while its template was tainted, and FALSE.
+ * "Placed": it has a host. "Ready": it can be used; not known while its host does not talk. "MayStay": only of a VM that gives way to
+ * another, and FALSE. "TemplateTrusted": only of a VM that was asked for while its template was tainted, and FALSE.
  */
 function toConditions(vm: VmRecord, message: string): MessageInitShape<typeof ConditionSchema>[] {
   const isPlaced = vm.host !== undefined;
@@ -101,6 +108,17 @@ function toConditions(vm: VmRecord, message: string): MessageInitShape<typeof Co
       message,
       sinceMs: vm.stateSinceMs,
     }),
+    ...(vm.notice === undefined
+      ? []
+      : [
+          toCondition({
+            type: "MayStay",
+            holds: false,
+            reason: "Preempted",
+            message: describeNotice(vm.notice),
+            sinceMs: vm.notice.sinceMs,
+          }),
+        ]),
     ...(vm.taint === undefined
       ? []
       : [

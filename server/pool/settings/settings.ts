@@ -9,6 +9,7 @@ import type { Uid } from "../../../shared/ids.ts";
 import { faultsOf, fill, type SettingFault } from "./fill.ts";
 import { hostSettingFaults, hostSettings } from "./hosts.ts";
 import { placementSettings } from "./placement.ts";
+import { preemptionSettings } from "./preemption.ts";
 import { queueSettings } from "./queue.ts";
 import type { SetTree, SetValues, ValuesOf } from "./setting.ts";
 import { vmSettingFaults, vmSettings } from "./vms.ts";
@@ -18,6 +19,7 @@ export const sections = {
   hosts: hostSettings,
   vms: vmSettings,
   queue: queueSettings,
+  preemption: preemptionSettings,
 };
 
 export type SectionName = keyof typeof sections;

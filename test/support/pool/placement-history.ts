@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import * as fc from "fast-check";
 import { applyEvent } from "../../../server/apply/apply-event.ts";
 import { planVmStep } from "../../../server/planners/lifecycle.ts";
+import { planNotice } from "../../../server/planners/preemption.ts";
 import type { PoolEvent, VmUpdate } from "../../../server/pool/events.ts";
 import type { Pool } from "../../../server/pool/pool.ts";
 import type { SettingsSpec } from "../../../server/pool/settings/settings.ts";
@@ -208,7 +209,7 @@ export function planSteps(pool: Pool, timeMs: number): void {
   for (const id of pool.dirtyVms) {
     pool.dirtyVms.delete(id);
     const vm = pool.vms.get(id);
-    const decision = vm === undefined ? undefined : planVmStep(vm, timeMs);
+    const decision = vm === undefined ? undefined : (planNotice(pool, vm) ?? planVmStep(vm, timeMs));
     if (decision !== undefined) applyEvent(pool, decision, timeMs);
   }
 }

@@ -4,12 +4,13 @@ import type { HostRecord } from "../../../server/pool/host.ts";
 import { HostLedger } from "../../../server/pool/ledger.ts";
 import type { Pool } from "../../../server/pool/pool.ts";
 import { ProjectLedger } from "../../../server/pool/project-ledgers.ts";
-import { reservationOf } from "../../../server/pool/reservation.ts";
+import { hostReservation, reservationOf } from "../../../server/pool/reservation.ts";
 import { shapeOf } from "../../../server/pool/shape.ts";
 import { type VmRecord, vmStates } from "../../../server/pool/vm.ts";
 import { vmDueMs } from "../../../server/pool/vm-due.ts";
 import { kindUnderWay } from "../../../server/pool/vm-machine.ts";
-import { parseHostVmName } from "../../../shared/ids.ts";
+import { required } from "../../../shared/assert.ts";
+import { asVmId, parseHostVmName } from "../../../shared/ids.ts";
 
 /** Asserts that the indexes say what the records say, and that no rule of capacity is broken. */
 export function checkPool(pool: Pool): void {
@@ -34,12 +35,14 @@ export function checkPool(pool: Pool): void {
     for (const vm of vms) if (vm.spec.project === project) recounted.add(vm, 1);
     assert.deepEqual(pool.projectLedger(project), recounted, `the ledger of projects/${project}`);
   }
+  checkGivingWay(pool, vms);
   const deleted = vms.filter((vm) => vm.state === "DELETED").map(({ id }) => id);
   assert.deepEqual([...pool.deleted].sort(), deleted.sort(), "deleted VMs");
 }
 
 /** What the planners must leave behind: nothing that is on the way, or wanted gone, is left to itself. */
 export function checkPlanned(pool: Pool): void {
+  checkNotices(pool);
   for (const vm of pool.vms.values()) {
     const isCarried = vm.command !== undefined || vm.retryAtMs !== undefined;
     if (vm.state === "PLACED" || vm.state === "DELETING" || kindUnderWay(vm.state) !== undefined) {
@@ -48,6 +51,41 @@ export function checkPlanned(pool: Pool): void {
     if (vm.spec.wanted === "deleted") {
       assert.ok(vm.state === "DELETING" || vm.state === "DELETED", `vms/${vm.id} is ${vm.state}, and wanted deleted`);
     }
+  }
+}
+
+/** Who gives way to whom, recounted; a notice that has run is nobody's to take back. */
+function checkGivingWay(pool: Pool, vms: readonly VmRecord[]): void {
+  const preemptible = new Map<string, number>();
+  const victims = new Map<string, string[]>();
+  for (const { id, host, spec, notice } of vms) {
+    if (host !== undefined && spec.preemptible === true) preemptible.set(host, (preemptible.get(host) ?? 0) + 1);
+    if (notice === undefined) continue;
+    assert.ok(host !== undefined, `vms/${id} has notice on no host`);
+    victims.set(notice.vm, [...(victims.get(notice.vm) ?? []), id]);
+  }
+  assert.deepEqual(new Map(pool.preemptions.hosts), preemptible, "preemptible VMs on hosts");
+  assert.deepEqual([...pool.preemptions.served].sort(), [...victims.keys()].sort(), "VMs that others give way to");
+  for (const [id, names] of victims) assert.deepEqual([...pool.givingWayTo(asVmId(id))].sort(), names.sort());
+}
+
+/** What the planners must leave behind of preemption: every notice is for one who needs it, and enough for that. */
+function checkNotices(pool: Pool): void {
+  for (const vm of pool.vms.values()) {
+    const { notice, reservation } = vm;
+    if (notice !== undefined && notice.isOver !== true) {
+      const other = pool.vms.get(notice.vm);
+      assert.ok(pool.settings.preemption.enabled, `vms/${vm.id} gives way though preemption is off`);
+      assert.ok(other?.uid === notice.uid && other.state === "PENDING", `vms/${vm.id} gives way to nobody`);
+      assert.equal(other.reservation?.host, vm.host, `vms/${vm.id} gives way in vain`);
+      assert.ok(vm.spec.preemptible === true && vm.spec.priority < other.spec.priority, `vms/${vm.id} is a victim`);
+      const ledger = pool.ledger(required(vm.host, "host"));
+      assert.ok(!ledger.fitOnceGone([shapeOf(other)], vm), `vms/${vm.id} need not give way`);
+    }
+    if (vm.state !== "PENDING" || vm.spec.wanted === "deleted" || reservation?.noticeEndMs === undefined) continue;
+    const host = required(pool.hosts.get(reservation.host), "host that room is kept on");
+    const isAway = pool.contact(host.id)?.isConnected !== true;
+    assert.ok(isAway || pool.ledger(host.id).fitOnceGone([shapeOf(vm)]), `what vms/${vm.id} was promised is gone`);
   }
 }
 
@@ -71,8 +109,8 @@ function checkHost(pool: Pool, host: HostRecord): void {
   const kept = [...pool.vms.values()].filter((vm) => reservationOf(vm)?.host === host.id);
   assert.ok(kept.length <= 1, `hosts/${host.id} keeps room for several VMs`);
   for (const vm of kept) {
-    const sinceMs = reservationOf(vm)?.sinceMs ?? 0;
-    recounted.keepRoom({ vm: vm.id, shape: shapeOf(vm), sinceMs }, vms);
+    const reservation = required(reservationOf(vm), "reservation");
+    recounted.keepRoom(hostReservation(vm, reservation), vms);
     assert.equal(pool.reservations.get(host.id), vm.id);
   }
   assert.equal(pool.reservations.has(host.id), kept.length === 1, `room on hosts/${host.id}`);

@@ -6,7 +6,7 @@ import type { Pool } from "../../../server/pool/pool.ts";
 import type { CommandKind, VmRecord } from "../../../server/pool/vm.ts";
 import { type HostId, hostVmName, type VmId } from "../../../shared/ids.ts";
 import { changedInventory, goldenVm, hostConnected, hostFacts, hostUse, hostVm, wholeInventory } from "./hosts.ts";
-import { uidFor, type VmSpecFields, vmCreate, vmWant } from "./specs.ts";
+import { settingsUpdate, uidFor, type VmSpecFields, vmCreate, vmWant } from "./specs.ts";
 
 /** One step, made into an event when its turn comes, since it depends on what the pool is then. */
 export type Step =
@@ -16,8 +16,11 @@ export type Step =
       readonly isMacos: boolean;
       readonly cpuCount: number;
       readonly timeoutMs: number;
+      readonly priority: number;
+      readonly isPreemptible: boolean;
       readonly lifetime: Lifetime;
     }
+  | { readonly kind: "preemption"; readonly isOn: boolean; readonly noticeMs: number }
   | { readonly kind: "renew"; readonly vm: number }
   /** The host removes, or does not, what nobody owns. */
   | { readonly kind: "removal"; readonly host: number; readonly state: CommandReport["state"] }
@@ -84,10 +87,20 @@ export const anyStep: fc.Arbitrary<Step> = fc.oneof(
       isMacos: fc.boolean(),
       cpuCount: fc.constantFrom(1, 4, 8),
       timeoutMs: fc.constantFrom(0, 0, 30_000),
+      priority: fc.constantFrom(10, 50, 90),
+      isPreemptible: fc.boolean(),
       lifetime: fc.constantFrom(...lifetimes),
     }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("renew"), vm }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant("preemption"),
+      isOn: fc.constantFrom(true, true, false),
+      noticeMs: fc.constantFrom(1000, 5000, 60_000),
+    }),
+  },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -177,9 +190,15 @@ export function eventOf(
         uid: uidFor(`uid-${stepNumber}`),
         resources: { cpuCount, memoryMib: 0, diskMib: 0 },
         pendingTimeoutMs: step.timeoutMs,
+        priority: step.priority,
+        ...(step.isPreemptible ? { preemptible: true } : {}),
         ...step.lifetime,
         ...(step.isMacos ? { template: macosTemplate } : {}),
       });
+    }
+    case "preemption": {
+      const preemption = { enabled: step.isOn, noticeMs: step.noticeMs, afterWaitMs: 2000 };
+      return settingsUpdate({ preemption }, pool.settingsRecord?.generation ?? 0);
     }
     case "want":
       return vmWant(`vm-${step.vm}`, step.wanted, { force: step.force });

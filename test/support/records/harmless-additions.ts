@@ -16,5 +16,7 @@ export const harmlessAdditions: Readonly<Record<string, string>> = {
   "request.batch": "an older program has no batches, whose request ids nobody else asks with",
   "vm.taint": "an older program does not warn",
   "vm.endReason.TemplateRevoked": "an older program says that the VM's lifetime was over",
+  "vm.notice": "an older program ends nobody for another; what was being removed to wait anew is deleted",
+  "vm.endReason.Preempted": "an older program says that the VM's lifetime was over",
   "host.drainStart": "an older program does not tell since when a host is being drained",
 };

@@ -135,8 +135,9 @@ export const vmShape: ShapeOf<VmRecord> = {
   "retryAtMs?": "number",
   "deadlineMs?": "number",
   "leaseEndMs?": "number",
-  "reservation?": { host: "string", sinceMs: "number" },
+  "reservation?": { host: "string", sinceMs: "number", "noticeEndMs?": "number" },
   "taint?": "string",
-  "endReason?": { words: { LeaseExpired: 1, LifetimeOver: 1, TemplateRevoked: 1 } },
+  "notice?": { vm: "string", uid: "string", sinceMs: "number", endMs: "number", "isOver?": "boolean" },
+  "endReason?": { words: { LeaseExpired: 1, LifetimeOver: 1, TemplateRevoked: 1, Preempted: 1 } },
   timeline: [{ state: stateShape, timeMs: "number", reason: "string" }],
 };

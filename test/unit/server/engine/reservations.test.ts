@@ -48,7 +48,7 @@ describe("room builds up for a large VM", () => {
       filter: "reserved_for",
       message: "keeps its room for vms/large, which has waited for longer",
     });
-    assert.match(pool.explain("small-4").summary, /1 host keeps its room for a larger VM/);
+    assert.match(pool.explain("small-4").summary, /1 host keeps its room for another VM/);
     await pool.submit(vmWant("small-3", "deleted"));
     assert.deepEqual([pool.vm("large").state, pool.vm("large").host], ["RUNNING", "mac-1"]);
     assert.equal(reservedOn("large"), undefined);

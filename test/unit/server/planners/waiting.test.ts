@@ -91,7 +91,7 @@ function laneOf(vm: VmRecord): string {
 
 function heldBy(pool: Pool, project?: string) {
   const held = [...pool.vms.values()].filter(
-    ({ spec, host }) => (project === undefined || spec.project === project) && host !== undefined,
+    (vm) => (project === undefined || vm.spec.project === project) && (vm.host !== undefined || isPromised(vm)),
   );
   const sum = (amount: (vm: VmRecord) => number): number => held.reduce((total, vm) => total + amount(vm), 0);
   return {
@@ -102,12 +102,20 @@ function heldBy(pool: Pool, project?: string) {
   };
 }
 
-function isOverQuota(pool: Pool, { spec, resources }: VmRecord): boolean {
+/** Whether others give way for it. */
+function isPromised({ state, spec, reservation }: VmRecord): boolean {
+  return state === "PENDING" && spec.wanted !== "deleted" && reservation?.noticeEndMs !== undefined;
+}
+
+/** What is promised to it counts already. */
+function isOverQuota(pool: Pool, vm: VmRecord): boolean {
+  const { spec, resources } = vm;
   const { vms, cpuCount } = pool.projects.get(spec.project)?.spec.quota ?? {};
   const held = heldBy(pool, spec.project);
+  const more = isPromised(vm) ? 0 : 1;
   return (
-    held.vms + 1 > (vms ?? Number.POSITIVE_INFINITY) ||
-    held.cpuCount + resources.cpuCount > (cpuCount ?? Number.POSITIVE_INFINITY)
+    held.vms + more > (vms ?? Number.POSITIVE_INFINITY) ||
+    held.cpuCount + more * resources.cpuCount > (cpuCount ?? Number.POSITIVE_INFINITY)
   );
 }
 
@@ -153,6 +161,13 @@ function placeAll(
       placed -= 1;
       continue;
     }
+    if (decision?.type === "vm-preempting" || decision?.type === "vm-spared") {
+      // Nobody has to give way for one that fits somewhere.
+      if (decision.type === "vm-preempting") assert.deepEqual([kept, expected], [[], undefined]);
+      assert.equal(applyEvent(pool, decision, timeMs), true);
+      placed -= 1;
+      continue;
+    }
     const answer = decision && { id: decision.id as string, host: decision.host };
     if (kept.length > 0) assert.ok(kept.some((each) => isDeepStrictEqual(each, answer)));
     else assert.deepEqual(answer, expected);
@@ -174,7 +189,7 @@ function keptRoom(pool: Pool): readonly { readonly id: string; readonly host: Ho
   return queued.flatMap((vm) => {
     const { host } = vm.reservation ?? {};
     if (host === undefined || isOverQuota(pool, vm)) return [];
-    const first = queued.find((other) => laneOf(other) === laneOf(vm)) ?? vm;
+    const first = isPromised(vm) ? vm : (queued.find((other) => laneOf(other) === laneOf(vm)) ?? vm);
     return refusalOn(pool, host, shapeOf(vm)) === undefined ? [{ id: first.id, host }] : [];
   });
 }

@@ -51,7 +51,7 @@ export type Event = Message<"meridian.v1.Event"> & {
   kind: Event_Kind;
 
   /**
-   * What happened: "vm.state", "host.state" or "host.condition", or the RPC's name, such as "CreateVm".
+   * What happened: "vm.state", "vm.notice", "host.state" or "host.condition", or the RPC's name, such as "CreateVm".
    *
    * @generated from field: string action = 5;
    */
