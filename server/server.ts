@@ -291,7 +291,7 @@ class ComposedServer implements RunningServer {
     const { clock } = this.options;
     const server = new GrpcServer(agentServerOptions);
     const { enrolment, identify = () => undefined } = secure ?? {};
-    const onRefused: FrontDoor["refused"] = (call, error) => door.refused(call, error);
+    const onRefused: FrontDoor["turnAway"] = (call, error) => door.turnAway(call, error);
     const calls = createAgentCalls({ enrolment, identify, errors: this.errorReporter(), onRefused });
     server.addService(sessions.service.definition, { ...sessions.service.implementation, ...calls });
     this.opened.defer(() => closeGrpc(server, clock, closePortMs));
@@ -324,7 +324,7 @@ class ComposedServer implements RunningServer {
 
   private async openDoor({ engine, sessions, enrolment }: Core): Promise<FrontDoor> {
     const admission = enrolment === undefined ? everybody : await this.openAdmission(engine);
-    const door = new FrontDoor({ engine, hostCalls: sessions.calls, admission, clock: this.options.clock });
+    const door = await FrontDoor.open({ engine, hostCalls: sessions.calls, admission, clock: this.options.clock });
     this.opened.defer(() => door.close());
     return door;
   }

@@ -18,8 +18,8 @@ export interface AgentCallsOptions {
   readonly enrolment: Enrolment | undefined;
   readonly identify: IdentifyPeer;
   readonly errors: ErrorReporter;
-  /** Told of every call that is refused. */
-  readonly onRefused: (call: RefusedCall, error: unknown) => void;
+  /** Told of every call that is refused; what to answer it, when it is time to. */
+  readonly onRefused: (call: RefusedCall, error: unknown) => Promise<unknown>;
 }
 
 export function createAgentCalls(options: AgentCallsOptions): Pick<AgentServiceServer, "enroll" | "renewCertificate"> {
@@ -61,8 +61,8 @@ function answered<Request, Response>(
       return [null, await answer(call)];
     } catch (error) {
       const caller = { principal: "unknown", authentication: "failed", address: peerAddress(call.getPeer()) };
-      onRefused({ action: method, caller }, error);
-      return [toGrpcStatus(errors.toMeridianError(error, `meridian.agent.v1.AgentService/${method}`)), null];
+      const told = await onRefused({ action: method, caller }, error);
+      return [toGrpcStatus(errors.toMeridianError(told, `meridian.agent.v1.AgentService/${method}`)), null];
     }
   };
   const answerCall = async (...[call, callback]: Parameters<handleUnaryCall<Request, Response>>): Promise<void> => {

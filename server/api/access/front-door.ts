@@ -1,12 +1,15 @@
 /**
- * All that stands between a port and the handlers, in its order: who calls, whether he may, and that what he changes is told
- * of. Both ports and all services share one.
+ * All that stands between a port and the handlers, in its order: who calls, how often, whether he may, and that what he changes
+ * is told of. Both ports and all services share one.
  */
 import type { Clock } from "../../../shared/clock.ts";
 import { MeridianError } from "../../../shared/errors.ts";
 import type { Admission, Credentials } from "../../access/admission.ts";
+import { CallLimits } from "../../access/call-limits.ts";
 import type { Caller } from "../../access/caller.ts";
 import type { EngineApi } from "../../engine/engine-api.ts";
+import type { LimitSettings } from "../../pool/settings/limits.ts";
+import { fillSettings } from "../../pool/settings/settings.ts";
 import type { HostCalls } from "../../sessions/host-calls.ts";
 import type { ServiceBinding } from "../rpc/handlers.ts";
 import { Audit, type RefusedCall } from "./audit.ts";
@@ -26,37 +29,53 @@ export class FrontDoor implements Admission {
   private readonly admission: Admission;
   private readonly audit: Audit;
   private readonly guard: Guard;
+  private readonly limits: CallLimits;
+  private readonly subscription: { cancel(): void };
 
-  constructor({ admission, ...options }: FrontDoorOptions) {
+  static async open(options: FrontDoorOptions): Promise<FrontDoor> {
+    return await options.engine.read(({ settings }) => new FrontDoor(options, settings.limits));
+  }
+
+  private constructor({ admission, ...options }: FrontDoorOptions, settings: LimitSettings) {
+    const { engine, clock } = options;
     this.audit = new Audit(options);
+    this.limits = new CallLimits(clock, settings);
+    this.subscription = engine.onDurable(({ changes }) => {
+      for (const change of changes) {
+        if (change.kind === "settings" && change.after !== undefined)
+          this.limits.use(fillSettings(change.after.spec).limits);
+      }
+    });
     this.engine = this.audit.engine;
     this.hostCalls = this.audit.hostCalls;
     this.admission = admission;
     const onDenied = (call: RefusedCall, error: unknown): void => this.audit.refused(call, error);
-    this.guard = new Guard({ engine: options.engine, admission, onDenied });
+    this.guard = new Guard({ engine, admission, limits: this.limits, onDenied });
   }
 
   async close(): Promise<void> {
     this.guard.close();
+    this.subscription.cancel();
     await this.audit.close();
+  }
+
+  /** How many refusals wait to be answered. */
+  get heldBack(): number {
+    return this.limits.heldBack;
   }
 
   bind(binding: ServiceBinding): ServiceBinding {
     return this.guard.bind(this.audit.bind(binding));
   }
 
-  /** Tells, soon and within bounds, of a call that was refused elsewhere. */
-  refused(call: RefusedCall, error: unknown): void {
-    this.audit.refused(call, error);
-  }
-
-  admit(credentials: Credentials): Caller | Promise<Caller> {
+  async admit(credentials: Credentials): Promise<Caller> {
     try {
-      const caller = this.admission.admit(credentials);
-      if (!(caller instanceof Promise)) return caller;
-      return caller.catch((error: unknown) => this.turnAway(credentials, error));
+      return await this.admission.admit(credentials);
     } catch (error) {
-      return this.turnAway(credentials, error);
+      const { method, address } = credentials;
+      // One under way that may not go on is told of where its rights were taken.
+      if (method === undefined) throw error;
+      throw await this.turnAway({ action: method, caller: { ...nobody, address } }, error);
     }
   }
 
@@ -64,14 +83,19 @@ export class FrontDoor implements Admission {
     return this.admission.onChange(listener);
   }
 
-  private turnAway({ method, address }: Credentials, error: unknown): never {
-    // One under way that may not go on is told of where its rights were taken.
-    if (method !== undefined && error instanceof MeridianError) {
-      this.audit.refused({ action: method, caller: { ...nobody, address } }, error);
-    }
-    throw error;
+  /** Tells, soon and within bounds, of somebody who was not let in; what to answer him, when it is time to. */
+  async turnAway(call: RefusedCall, error: unknown): Promise<unknown> {
+    this.audit.refused(call, error);
+    if (!(error instanceof MeridianError) || !failedLogins.has(error.code)) return error;
+    const beyond = this.limits.failLogin(call.caller.address);
+    if (beyond === undefined) return error;
+    await this.limits.holdBack(beyond);
+    return beyond;
   }
 }
+
+/** Codes of who did not prove who he is. An unknown join token is refused with the second. */
+const failedLogins: ReadonlySet<string> = new Set(["UNAUTHENTICATED", "PERMISSION_DENIED"]);
 
 /** The caller of a call that did not say, or not prove, who makes it. */
 const nobody = { principal: "unknown", authentication: "failed" } as const;

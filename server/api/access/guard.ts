@@ -1,11 +1,12 @@
 /**
- * Stands before every handler: asks the table of permissions what the method needs and whether the caller has it, and ends
- * what goes on for long (watches, waits, commands) when that is taken away.
+ * Stands before every handler: counts the call, asks the table of permissions what the method needs and whether the caller has
+ * it, and ends what goes on for long (watches, waits, commands) when that is taken away.
  */
 import type { DescMessage, DescMethod, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { assert } from "../../../shared/assert.ts";
 import { MeridianError } from "../../../shared/errors.ts";
 import type { Admission } from "../../access/admission.ts";
+import type { CallLimits, HeldKind } from "../../access/call-limits.ts";
 import type { Caller } from "../../access/caller.ts";
 import { requirementOf } from "../../access/permissions.ts";
 import { checkRequirement, isMetEverywhere, type Requirement } from "../../access/requirement.ts";
@@ -18,6 +19,7 @@ import { targetOf } from "./request-target.ts";
 export interface GuardOptions {
   readonly engine: Pick<EngineApi, "read">;
   readonly admission: Admission;
+  readonly limits: CallLimits;
   /** Told of every call that is refused. */
   readonly onDenied: (call: RefusedCall, error: unknown) => void;
 }
@@ -35,10 +37,12 @@ interface Entering {
 export class Guard {
   private readonly engine: Pick<EngineApi, "read">;
   private readonly open: OpenCalls;
+  private readonly limits: CallLimits;
   private readonly onDenied: GuardOptions["onDenied"];
 
-  constructor({ engine, admission, onDenied }: GuardOptions) {
+  constructor({ engine, admission, limits, onDenied }: GuardOptions) {
     this.engine = engine;
+    this.limits = limits;
     this.onDenied = onDenied;
     this.open = new OpenCalls(admission);
   }
@@ -68,9 +72,14 @@ export class Guard {
             await this.enter(requirement, { method, request, call });
             // A wait can be as long as a watch.
             if (method.localName !== "waitVm") return await handler.handle(request, call);
-            return await this.open.run({ requirement, request, call, check: this.recheck }, (held) =>
-              handler.handle(request, held),
-            );
+            const limited = this.hold("waits", { method, request, call });
+            try {
+              return await this.open.run({ requirement, request, call, check: this.recheck }, (held) =>
+                handler.handle(request, held),
+              );
+            } finally {
+              limited.release();
+            }
           },
         };
       case "server_streaming":
@@ -96,11 +105,13 @@ export class Guard {
   ): AsyncGenerator<MessageInit, undefined> {
     await this.enter(requirement, entering);
     const { request, call } = entering;
+    const limited = this.hold("streams", entering);
     const held = this.open.hold({ requirement, request, call, check: this.recheck });
     try {
       yield* answers(held.call);
     } finally {
       held.release();
+      limited.release();
     }
   }
 
@@ -131,16 +142,35 @@ export class Guard {
   }
 
   /** A refusal is told of. */
-  private async enter(requirement: Requirement, { method, request, call }: Entering): Promise<void> {
-    const { caller } = call;
-    if (isMetEverywhere(requirement, caller)) return;
+  private async enter(requirement: Requirement, entering: Entering): Promise<void> {
+    const { request, call } = entering;
+    const beyond = this.limits.begin(call.caller);
+    if (beyond !== undefined) {
+      this.deny(entering, beyond);
+      await this.limits.holdBack(beyond, call.signal);
+      throw beyond;
+    }
+    if (isMetEverywhere(requirement, call.caller)) return;
     try {
-      await this.check(requirement, request, caller);
+      await this.check(requirement, request, call.caller);
     } catch (error) {
-      const target = targetOf(method, request);
-      this.onDenied({ action: method.name, caller: historyCaller(caller), target }, error);
+      this.deny(entering, error);
       throw error;
     }
+  }
+
+  private hold(kind: HeldKind, entering: Entering): { readonly release: () => void } {
+    try {
+      return this.limits.hold(kind, entering.call.caller);
+    } catch (error) {
+      this.deny(entering, error);
+      throw error;
+    }
+  }
+
+  private deny({ method, request, call: { caller } }: Entering, error: unknown): void {
+    const target = targetOf(method, request);
+    this.onDenied({ action: method.name, caller: historyCaller(caller), target }, error);
   }
 
   /** The cast holds because a requirement's functions take the message of the method that it belongs to. */

@@ -8,6 +8,7 @@
 import type { Uid } from "../../../shared/ids.ts";
 import { faultsOf, fill, type SettingFault } from "./fill.ts";
 import { hostSettingFaults, hostSettings } from "./hosts.ts";
+import { limitSettings } from "./limits.ts";
 import { placementSettings } from "./placement.ts";
 import { preemptionSettings } from "./preemption.ts";
 import { queueSettings } from "./queue.ts";
@@ -20,6 +21,7 @@ export const sections = {
   vms: vmSettings,
   queue: queueSettings,
   preemption: preemptionSettings,
+  limits: limitSettings,
 };
 
 export type SectionName = keyof typeof sections;

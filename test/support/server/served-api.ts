@@ -42,7 +42,7 @@ export interface ServedApiOptions {
 
 export class ServedApi {
   readonly driver: PoolDriver;
-  readonly hostCalls = new ScriptedCalls();
+  readonly hostCalls: ScriptedCalls;
   readonly calls: ActiveCalls;
   readonly grpcAddress: string;
   readonly httpAddress: string;
@@ -50,19 +50,17 @@ export class ServedApi {
   isReady = true;
   /** Errors that were reported as our own faults. */
   readonly faults: unknown[] = [];
-  private readonly door: FrontDoor;
+  readonly door: FrontDoor;
   private readonly http: HttpServer;
   private readonly transports: Readonly<Record<Front, Transport>>;
 
   static async open(options: ServedApiOptions = {}): Promise<ServedApi> {
     const driver = await PoolDriver.open();
     const calls = new ActiveCalls(options.callsMax);
-    const api = new ServedApi({
-      driver,
-      calls,
-      log: options.log ?? silentLogger,
-      admission: options.admission ?? everybody,
-    });
+    const hostCalls = new ScriptedCalls();
+    const { engine, clock } = driver;
+    const door = await FrontDoor.open({ engine, hostCalls, admission: options.admission ?? everybody, clock });
+    const api = new ServedApi({ driver, calls, log: options.log ?? silentLogger, door, hostCalls });
     return await api.listen();
   }
 
@@ -70,14 +68,21 @@ export class ServedApi {
     driver,
     calls,
     log,
-    admission: asked,
-  }: { driver: PoolDriver; calls: ActiveCalls } & Required<Omit<ServedApiOptions, "callsMax">>) {
+    door: admission,
+    hostCalls: scripted,
+  }: {
+    readonly driver: PoolDriver;
+    readonly calls: ActiveCalls;
+    readonly log: Logger;
+    readonly door: FrontDoor;
+    readonly hostCalls: ScriptedCalls;
+  }) {
     this.driver = driver;
     this.calls = calls;
-    const { engine: bare, clock } = driver;
-    const admission = new FrontDoor({ engine: bare, hostCalls: this.hostCalls, admission: asked, clock });
-    const { engine, hostCalls } = admission;
     this.door = admission;
+    this.hostCalls = scripted;
+    const { clock } = driver;
+    const { engine, hostCalls } = admission;
     const services = createServices({
       engine,
       hostCalls,
