@@ -10,16 +10,23 @@ import type { LimitSettings } from "../pool/settings/limits.ts";
 import { addressKey } from "./address-key.ts";
 import type { Caller } from "./caller.ts";
 import { type Rate, Rates } from "./rate.ts";
+import { Turns } from "./turns.ts";
 
 /** Calls that go on: watches and other streams, and waits. */
 export type HeldKind = "streams" | "waits";
 
-/** How late refusals are answered, at most. */
-const holdBackMaxMs = 1_000;
+/**
+ * How late refusals are answered. Not at once even if the next call could soon be let through: of hundreds that are made again and
+ * again at once, each would come for the same next place.
+ */
+const holdBackMs = { least: 500, most: 1_000 } as const;
+const goldenRatio = 0.618_033_988_75;
 /** How many refusals are held back at once; beyond that they are answered at once. Each costs about 20 KB. */
 const heldBackMax = 1_000;
 /** When a call under way may have ended. */
 const heldRetryMs = 1_000;
+/** So many resources in an answer cost about what a call costs: a page of a hundred VMs takes the time of 25. */
+const resourcesPerCall = 4;
 /** How many failed logins of an address are answered at once before its rate counts. */
 const failedLoginsBurst = 10;
 
@@ -31,9 +38,12 @@ export class CallLimits {
   private readonly failures = new Rates();
   private readonly held: Readonly<Record<HeldKind, Map<string, number>>> = { streams: new Map(), waits: new Map() };
   private heldBackCount = 0;
+  private spread = 0;
+  private readonly turns: Turns;
 
   constructor(clock: Clock, settings: LimitSettings) {
     this.clock = clock;
+    this.turns = new Turns(clock);
     this.settings = settings;
   }
 
@@ -59,8 +69,22 @@ export class CallLimits {
     const address = addressKey(caller.address);
     const addressMs = this.addresses.take(address, this.rateOf(callsPerAddress), nowMs);
     if (addressMs === 0) return undefined;
-    this.identities.giveBack(caller.principal, ofIdentity);
+    this.identities.charge(caller.principal, ofIdentity, -1);
     return tooOften(`calls from ${address}`, "calls_per_address", callsPerAddress, addressMs);
+  }
+
+  /** Counts what a call has brought beyond itself. @param resources how many are in its answer. */
+  charge(caller: Caller, resources: number): void {
+    if (resources <= resourcesPerCall || !isLimited(caller)) return;
+    const { callsPerIdentity, callsPerAddress } = this.settings;
+    const calls = Math.floor(resources / resourcesPerCall);
+    this.identities.charge(caller.principal, this.rateOf(callsPerIdentity), calls);
+    this.addresses.charge(addressKey(caller.address), this.rateOf(callsPerAddress), calls);
+  }
+
+  /** Nothing if a call may begin now; otherwise resolves when it is its identity's turn. */
+  turn(caller: Caller): Promise<void> | undefined {
+    return isLimited(caller) ? this.turns.take(caller.principal) : undefined;
   }
 
   /** Counts a call that goes on until it is released. Throws LIMIT_REACHED. */
@@ -109,7 +133,11 @@ export class CallLimits {
     if (this.heldBackCount >= heldBackMax) return;
     this.heldBackCount += 1;
     try {
-      await sleep(this.clock, Math.min(retryAfterMs, holdBackMaxMs), signal);
+      // Those that came together are not to come back together: the golden ratio spreads any number of them evenly.
+      this.spread = (this.spread + goldenRatio) % 1;
+      const { least, most } = holdBackMs;
+      const delayMs = Math.max(Math.min(retryAfterMs, most), least + this.spread * (most - least));
+      await sleep(this.clock, delayMs, signal);
     } finally {
       this.heldBackCount -= 1;
     }

@@ -39,10 +39,10 @@ export class Rates {
     return 0;
   }
 
-  /** Gives back what was taken last. */
-  giveBack(key: string, { perSecond }: Rate): void {
+  /** Takes `count` more of a bucket from which something was taken, also more than is in it; gives back if it is negative. */
+  charge(key: string, { perSecond }: Rate, count: number): void {
     const fullAtMs = this.fullAtMs.get(key);
-    if (fullAtMs !== undefined) this.fullAtMs.set(key, fullAtMs - 1000 / perSecond);
+    if (fullAtMs !== undefined) this.fullAtMs.set(key, fullAtMs + (count * 1000) / perSecond);
   }
 
   /** Those that are full, and the least recently used if there are none. */

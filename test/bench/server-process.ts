@@ -16,6 +16,8 @@ export interface ServerAddresses {
 export interface ServerLaunch {
   /** Holds the data and the log. */
   readonly directory: string;
+  /** Whether it asks who calls, by TLS. Default: it is insecure. */
+  readonly isSecure?: boolean | undefined;
   /** Where to listen. Default: free ports. */
   readonly addresses?: ServerAddresses | undefined;
   /** Where the profile of its CPU time goes when it is stopped. Default: none is made. */
@@ -36,7 +38,7 @@ export class ServerProcess {
 
   /** Starts it; `serving` tells when it is there. */
   constructor(launch: ServerLaunch) {
-    const { directory, addresses = anyPort, profileDir } = launch;
+    const { directory, addresses = anyPort, profileDir, isSecure = false } = launch;
     this.directory = directory;
     mkdirSync(directory, { recursive: true });
     // What an earlier process wrote must not be taken for this one's.
@@ -47,7 +49,7 @@ export class ServerProcess {
     const ports = ["--listen", addresses.grpc, "--agent-listen", addresses.agent, "--http-listen", addresses.http];
     this.child = spawn(
       process.execPath,
-      [...profile, program, "server", "--insecure", "--data-dir", this.dataDir, ...ports],
+      [...profile, program, "server", ...(isSecure ? [] : ["--insecure"]), "--data-dir", this.dataDir, ...ports],
       { stdio: ["ignore", log, log] },
     );
     closeSync(log);
@@ -97,7 +99,8 @@ export class ServerProcess {
     await this.ended;
   }
 
-  private get dataDir(): string {
+  /** Where it keeps everything. */
+  get dataDir(): string {
     return join(this.directory, "data");
   }
 

@@ -71,7 +71,11 @@ export class Guard {
           handle: async (request, call) => {
             await this.enter(requirement, { method, request, call });
             // A wait can be as long as a watch.
-            if (method.localName !== "waitVm") return await handler.handle(request, call);
+            if (method.localName !== "waitVm") {
+              const answer = await handler.handle(request, call);
+              this.limits.charge(call.caller, resourcesIn(answer));
+              return answer;
+            }
             const limited = this.hold("waits", { method, request, call });
             try {
               return await this.open.run({ requirement, request, call, check: this.recheck }, (held) =>
@@ -150,6 +154,11 @@ export class Guard {
       await this.limits.holdBack(beyond, call.signal);
       throw beyond;
     }
+    const turn = this.limits.turn(call.caller);
+    if (turn !== undefined) {
+      await turn;
+      call.signal.throwIfAborted();
+    }
     if (isMetEverywhere(requirement, call.caller)) return;
     try {
       await this.check(requirement, request, call.caller);
@@ -180,6 +189,12 @@ export class Guard {
 
   private readonly recheck = (requirement: Requirement, request: Message, caller: Caller): Promise<void> =>
     isMetEverywhere(requirement, caller) ? Promise.resolve() : this.check(requirement, request, caller);
+}
+
+function resourcesIn(answer: MessageInit): number {
+  let count = 0;
+  for (const value of Object.values(answer)) if (Array.isArray(value)) count += value.length;
+  return count;
 }
 
 /** The rest of a stream, with its first message before it if that was read already. */

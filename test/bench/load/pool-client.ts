@@ -10,17 +10,20 @@ import {
   type MessageShape,
   toBinary,
 } from "@bufbuild/protobuf";
-import { Client, type ClientReadableStream, credentials } from "@grpc/grpc-js";
+import { type ChannelCredentials, Client, type ClientReadableStream, credentials, Metadata } from "@grpc/grpc-js";
 
 /** An answer that takes longer has failed, in ms. */
 const callMaxMs = 60_000;
 
 export class PoolClient {
   private readonly client: Client;
+  private readonly metadata = new Metadata();
 
-  /** @param address `host:port`. */
-  constructor(address: string) {
-    this.client = new Client(address, credentials.createInsecure(), { "grpc.use_local_subchannel_pool": 1 });
+  /** @param address `host:port`. @param caller absent: the server asks nobody. */
+  constructor(address: string, caller?: { readonly credentials: ChannelCredentials; readonly token: string }) {
+    const channel = caller?.credentials ?? credentials.createInsecure();
+    if (caller !== undefined) this.metadata.set("authorization", `Bearer ${caller.token}`);
+    this.client = new Client(address, channel, { "grpc.use_local_subchannel_pool": 1 });
   }
 
   call<I extends DescMessage, O extends DescMessage>(
@@ -33,6 +36,7 @@ export class PoolClient {
         (message) => Buffer.from(toBinary(method.input, message)),
         (bytes) => fromBinary(method.output, bytes),
         create(method.input, request),
+        this.metadata,
         { deadline: Date.now() + callMaxMs },
         (error, response) => {
           if (response !== undefined) resolve(response);
@@ -51,6 +55,7 @@ export class PoolClient {
       (message) => Buffer.from(toBinary(method.input, message)),
       (bytes) => fromBinary(method.output, bytes),
       create(method.input, request),
+      this.metadata,
     );
   }
 

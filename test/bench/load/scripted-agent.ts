@@ -2,9 +2,9 @@
  * An agent without a Mac behind it: it speaks the link's protocol on a connection of its own, as a real agent does, and does
  * every command at once. So what is measured is the server, and not how fast VMs can be cloned.
  */
-import { credentials, status } from "@grpc/grpc-js";
+import { type ChannelCredentials, credentials, status } from "@grpc/grpc-js";
 import { createGrpcTransport } from "../../../agent/link/grpc-transport.ts";
-import type { LinkStream } from "../../../agent/link/transport.ts";
+import type { LinkStream, LinkTransport } from "../../../agent/link/transport.ts";
 import {
   type Command,
   type ConnectRequest,
@@ -25,9 +25,13 @@ export interface ScriptedAgentOptions {
   readonly onOpen: () => void;
   /** It has just told the server that a VM is gone. */
   readonly onDeleted: (vmUid: string) => void;
+  /** The server has all that it was told up to this message. */
+  readonly onAcknowledged?: (sequence: number) => void;
+  /** What it proves itself with. Default: the server asks for nothing. */
+  readonly credentials?: ChannelCredentials;
 }
 
-const transport = createGrpcTransport({ credentials: () => credentials.createInsecure() });
+const plain = createGrpcTransport({ credentials: () => credentials.createInsecure() });
 /** Its only inventory is the one in its Hello. */
 const inventorySequence = 1;
 /** The pause before it dials again, at least and at most: many agents must not come back in the same moment. */
@@ -35,6 +39,7 @@ const redialMs = { least: 50, most: 500 };
 
 export class ScriptedAgent {
   private readonly options: ScriptedAgentOptions;
+  private readonly transport: LinkTransport;
   /** All VMs, by their names. */
   private readonly vms = new Map<string, HostVm>();
   private stream: LinkStream | undefined;
@@ -43,13 +48,15 @@ export class ScriptedAgent {
 
   constructor(options: ScriptedAgentOptions) {
     this.options = options;
+    const { credentials: shown } = options;
+    this.transport = shown === undefined ? plain : createGrpcTransport({ credentials: () => shown });
     for (const [os, name] of Object.entries(goldenVms)) this.vms.set(name, goldenVm(name, os === "macos"));
   }
 
   /** Dials, and dials again whenever it is cut off. */
   connect(): void {
     this.sequence = 0;
-    this.stream = transport.open(this.options.server, {
+    this.stream = this.transport.open(this.options.server, {
       onMessage: (message) => this.receive(message),
       onWritable: () => undefined,
       onEnd: (error) => this.endSession(error),
@@ -64,7 +71,8 @@ export class ScriptedAgent {
     setTimeout(() => this.connect(), redialMs.least + Math.random() * (redialMs.most - redialMs.least));
   }
 
-  private receive({ payload }: ConnectResponse): void {
+  private receive({ acknowledged, payload }: ConnectResponse): void {
+    this.options.onAcknowledged?.(acknowledged);
     switch (payload?.$case) {
       case "welcome": {
         const askedMs = payload.welcome.settings?.heartbeatPeriodMs ?? 0;
@@ -110,8 +118,14 @@ export class ScriptedAgent {
     });
   }
 
-  private beat(periodMs: number): void {
+  /** Sends a heartbeat now; the number of the message. */
+  beatNow(): number {
     this.say({ $case: "heartbeat", heartbeat: macHeartbeat(inventorySequence, this.vms.values()) });
+    return this.sequence;
+  }
+
+  private beat(periodMs: number): void {
+    this.beatNow();
     this.heartbeat = setTimeout(() => this.beat(periodMs), periodMs);
   }
 

@@ -582,7 +582,8 @@ export const PreemptionSettingsSchema: GenMessage<PreemptionSettings> = /*@__PUR
  */
 export type LimitSettings = Message<"meridian.v1.LimitSettings"> & {
   /**
-   * Calls a second of one identity, in the long run. Default 1,000; from 1 to 1,000,000.
+   * Calls a second of one identity, in the long run; four resources in an answer count as another call. Default 1,000; from 1
+   * to 1,000,000.
    *
    * @generated from field: optional double calls_per_identity = 1;
    */

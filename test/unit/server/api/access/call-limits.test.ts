@@ -85,6 +85,17 @@ describe("the limits of callers", () => {
     for (const { metadata } of await moving(Promise.all(noise))) assert.equal(metadata["limit"], "calls_per_identity");
   });
 
+  it("count what a call brings as calls too: four resources one", async () => {
+    for (let count = 0; count < 40; count += 1) await api.driver.submit(vmCreate(`a-${count}`, { project: "acme" }));
+    await set({ callsPerIdentity: 10, burstMs: 1_000 });
+    const vms = api.client(VmService);
+    await vms.listVms({ pageSize: 4 }, as("quiet"));
+    for (let count = 0; count < 8; count += 1) await whoAmI("quiet");
+    assert.equal((await vms.listVms({}, as("noisy"))).vms.length, 40);
+    const waitMs = await limited(whoAmI("noisy"), "calls_per_identity");
+    assert.equal(Math.round(waitMs), 200, "12 calls in all, of 10");
+  });
+
   it("take effect when the settings change, and are none on a server that asks nobody", async () => {
     await set({ callsPerIdentity: 1, burstMs: 1_000 });
     await whoAmI("noisy");
