@@ -9,9 +9,9 @@ import { type Clock, systemClock } from "../shared/clock.ts";
 import type { IdSource } from "../shared/ids.ts";
 import type { Logger } from "../shared/log.ts";
 import { readBootClock } from "../shared/machine.ts";
-import { openAdminToken } from "./access/admin-token.ts";
 import { type Admission, everybody } from "./access/admission.ts";
-import { TokenAdmission } from "./access/token-admission.ts";
+import type { KeyTuning } from "./access/oidc/issuer-keys.ts";
+import { openAdmission } from "./access/open-admission.ts";
 import { FrontDoor } from "./api/access/front-door.ts";
 import { Backups } from "./api/backups.ts";
 import type { ApiContext } from "./api/context.ts";
@@ -23,7 +23,6 @@ import { ActiveCalls } from "./api/rpc/active-calls.ts";
 import { createServices } from "./api/services/services.ts";
 import { VmChanges } from "./api/vm-changes.ts";
 import { Engine } from "./engine/engine.ts";
-import type { EngineApi } from "./engine/engine-api.ts";
 import { createAgentCalls } from "./enrolment/agent-calls.ts";
 import { Enrolment } from "./enrolment/enrolment.ts";
 import {
@@ -66,6 +65,8 @@ export interface ServerOptions {
   readonly tls?: TlsSettings;
   /** Where the keys are that seal the secrets in the records. Default: in `DIR/secrets.key`. */
   readonly secretsKeys?: KeyStoreSettings;
+  /** How keys of issuers are fetched; the default is right but for tests. */
+  readonly issuerKeys?: KeyTuning;
   readonly clock: Clock;
   readonly ids: IdSource;
   readonly log: Logger;
@@ -314,16 +315,18 @@ class ComposedServer implements RunningServer {
     });
   }
 
-  /** Who is let in if the server is not insecure. */
-  private async openAdmission(engine: EngineApi): Promise<Admission> {
-    const { dataDir, clock } = this.options;
-    const admission = await TokenAdmission.open({ engine, clock, next: await openAdminToken(dataDir) });
+  /** Who is let in: everybody if the server is insecure. */
+  private async openAdmission({ engine, enrolment }: Core): Promise<Admission> {
+    if (enrolment === undefined) return everybody;
+    const { dataDir, clock, issuerKeys } = this.options;
+    const admission = await openAdmission({ engine, clock, dataDir, issuerKeys });
     this.opened.defer(() => admission.close());
     return admission;
   }
 
-  private async openDoor({ engine, sessions, enrolment }: Core): Promise<FrontDoor> {
-    const admission = enrolment === undefined ? everybody : await this.openAdmission(engine);
+  private async openDoor(core: Core): Promise<FrontDoor> {
+    const { engine, sessions } = core;
+    const admission = await this.openAdmission(core);
     const door = await FrontDoor.open({ engine, hostCalls: sessions.calls, admission, clock: this.options.clock });
     this.opened.defer(() => door.close());
     return door;

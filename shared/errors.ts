@@ -72,6 +72,8 @@ export const errorReasons = {
   CREDENTIALS_MISSING: "UNAUTHENTICATED",
   /** What the call says of who makes it is not so: an unknown token, or one that has ended. */
   CREDENTIALS_INVALID: "UNAUTHENTICATED",
+  /** The keys of the issuer of the caller's token cannot be had, so that it can be proven neither right nor wrong. */
+  ISSUER_UNAVAILABLE: "UNAVAILABLE",
   /** The caller lacks the role that the call needs. */
   ROLE_MISSING: "PERMISSION_DENIED",
   /** The template may not be used in this project, or by one of the caller's role. */

@@ -21,6 +21,8 @@ export type ProjectId = Branded<"ProjectId">;
 export type JoinTokenId = Branded<"JoinTokenId">;
 /** The last part of `serviceAccounts/{service_account}`. */
 export type ServiceAccountId = Branded<"ServiceAccountId">;
+/** The last part of `issuers/{issuer}`. */
+export type IssuerId = Branded<"IssuerId">;
 /** The last part of `tokens/{token}`: the part of a token that is no secret. */
 export type TokenId = Branded<"TokenId">;
 /** A command's id; derived from its VM's uid and a counter, or random for commands without a VM of the pool. */
@@ -36,6 +38,7 @@ export const asCatalogId = (text: string): CatalogId => text as CatalogId;
 export const asProjectId = (text: string): ProjectId => text as ProjectId;
 export const asJoinTokenId = (text: string): JoinTokenId => text as JoinTokenId;
 export const asServiceAccountId = (text: string): ServiceAccountId => text as ServiceAccountId;
+export const asIssuerId = (text: string): IssuerId => text as IssuerId;
 export const asTokenId = (text: string): TokenId => text as TokenId;
 export const asCommandId = (text: string): CommandId => text as CommandId;
 export const asUid = (text: string): Uid => text as Uid;

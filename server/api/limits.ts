@@ -71,6 +71,11 @@ export const joinTokenTtlMs = { default: 3_600_000, least: 60_000, most: 30 * 24
 export const joinTokenAddressesMax = 8;
 /** A role in each of so many projects; who has more of them has it everywhere. */
 export const bindingsMax = 64;
+/** Of an issuer; the rules are as many as bindings. */
+export const audiencesMax = 16;
+export const audienceLengthMax = 256;
+/** Of claims to be explained: as much as the headers of a call hold. */
+export const claimsLengthMax = 16_384;
 /** A token that nobody has replaced for a year is one that nobody knows of any more. */
 export const tokenTtlMs = {
   default: 90 * 24 * 3_600_000,

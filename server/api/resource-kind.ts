@@ -1,6 +1,7 @@
 /** What lists and watches need to know of a kind of resource: where its records are, and how they become messages. */
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { type Host, HostSchema } from "../../shared/gen/es/meridian/v1/host_pb.ts";
+import { type Issuer, IssuerSchema } from "../../shared/gen/es/meridian/v1/issuer_pb.ts";
 import { type JoinToken, JoinTokenSchema } from "../../shared/gen/es/meridian/v1/join_token_pb.ts";
 import { type Project, ProjectSchema } from "../../shared/gen/es/meridian/v1/project_pb.ts";
 import {
@@ -20,6 +21,7 @@ import type { RecordChange } from "../engine/engine-api.ts";
 import { waitingSentence } from "../placement/explain.ts";
 import type { JoinTokenRecord } from "../pool/enrolment.ts";
 import type { HostRecord } from "../pool/host.ts";
+import type { IssuerRecord } from "../pool/issuer.ts";
 import type { ProjectRecord } from "../pool/project.ts";
 import type { ServiceAccountRecord, TokenRecord } from "../pool/service-account.ts";
 import type { CatalogRecord, TemplateRecord } from "../pool/template.ts";
@@ -28,6 +30,7 @@ import type { VmRecord } from "../pool/vm.ts";
 import { toCatalog } from "./convert/catalog.ts";
 import { toHost } from "./convert/host.ts";
 import { ImageIndex } from "./convert/image-index.ts";
+import { toIssuer } from "./convert/issuer.ts";
 import { toJoinToken } from "./convert/join-token.ts";
 import { toProject } from "./convert/project.ts";
 import { toServiceAccount } from "./convert/service-account.ts";
@@ -134,6 +137,14 @@ export const serviceAccountKind: ResourceKind<ServiceAccountRecord, typeof Servi
     const id = change.after?.account ?? change.before?.account;
     return id === undefined ? [] : [{ id, isDerived: true }];
   },
+};
+
+export const issuerKind: ResourceKind<IssuerRecord, typeof IssuerSchema> = {
+  collection: "issuers",
+  schema: IssuerSchema,
+  records: (view) => view.issuers,
+  converter: (): ((issuer: IssuerRecord) => Issuer) => toIssuer,
+  affectedBy: (change) => (change.kind === "issuer" ? [change] : []),
 };
 
 export const tokenKind: ResourceKind<TokenRecord, typeof TokenSchema> = {

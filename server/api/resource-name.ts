@@ -3,6 +3,7 @@ import { fieldInvalid } from "../../shared/errors.ts";
 import {
   asCatalogId,
   asHostId,
+  asIssuerId,
   asJoinTokenId,
   asProjectId,
   asServiceAccountId,
@@ -12,6 +13,7 @@ import {
   type CatalogId,
   type HostId,
   hostIdPattern,
+  type IssuerId,
   type JoinTokenId,
   type ProjectId,
   resourceIdPattern,
@@ -30,7 +32,8 @@ export type Collection =
   | "projects"
   | "joinTokens"
   | "serviceAccounts"
-  | "tokens";
+  | "tokens"
+  | "issuers";
 
 export interface IdOf {
   readonly vms: VmId;
@@ -41,6 +44,7 @@ export interface IdOf {
   readonly joinTokens: JoinTokenId;
   readonly serviceAccounts: ServiceAccountId;
   readonly tokens: TokenId;
+  readonly issuers: IssuerId;
 }
 
 /** The id in a name. Throws FIELD_INVALID if it is no name of the collection. */
@@ -86,6 +90,7 @@ const brands: { readonly [C in Collection]: (text: string) => IdOf[C] } = {
   joinTokens: asJoinTokenId,
   serviceAccounts: asServiceAccountId,
   tokens: asTokenId,
+  issuers: asIssuerId,
 };
 
 const patterns: Readonly<Record<Collection, RegExp>> = {
@@ -97,6 +102,7 @@ const patterns: Readonly<Record<Collection, RegExp>> = {
   joinTokens: resourceIdPattern,
   serviceAccounts: resourceIdPattern,
   tokens: resourceIdPattern,
+  issuers: resourceIdPattern,
 };
 
 function idInName<C extends Collection>(collection: C, name: string): IdOf[C] | undefined {

@@ -17,6 +17,7 @@ import {
   applyTokensUsed,
 } from "./client-account.ts";
 import { applyHostDelete, applyHostRelease, applyHostUpdate } from "./client-host.ts";
+import { applyIssuerCreate, applyIssuerDelete, applyIssuerUpdate } from "./client-issuer.ts";
 import { applyProjectCreate, applyProjectDelete, applyProjectUpdate } from "./client-project.ts";
 import {
   applyCatalogCreate,
@@ -104,6 +105,12 @@ function apply(pool: Pool, event: PoolEvent, timeMs: number): EventReplies[PoolE
       return applyServiceAccountUpdate(pool, event, timeMs);
     case "service-account-delete":
       return applyServiceAccountDelete(pool, event);
+    case "issuer-create":
+      return applyIssuerCreate(pool, event, timeMs);
+    case "issuer-update":
+      return applyIssuerUpdate(pool, event, timeMs);
+    case "issuer-delete":
+      return applyIssuerDelete(pool, event);
     case "token-create":
       return applyTokenCreate(pool, event, timeMs);
     case "token-revoke":

@@ -33,6 +33,8 @@ export function recordBefore(pool: Pool, event: PoolEvent): SpecRecord | undefin
       return pool.projects.get(event.id);
     case "service-account-update":
       return pool.serviceAccounts.get(event.id);
+    case "issuer-update":
+      return pool.issuers.get(event.id);
     case "settings-update":
       return pool.settingsRecord ?? { spec: {} };
     default:
@@ -119,6 +121,7 @@ const collections: Readonly<Record<string, string>> = {
   project: "projects",
   "service-account": "serviceAccounts",
   token: "tokens",
+  issuer: "issuers",
   "join-token": "joinTokens",
   settings: "settings",
 };

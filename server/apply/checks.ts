@@ -47,6 +47,12 @@ export function alreadyExists(resource: string): MeridianError {
   });
 }
 
+export function tooMany(what: string, most: number): MeridianError {
+  return new MeridianError("LIMIT_REACHED", `there are ${most} ${what} already; delete some that nobody uses`, {
+    metadata: { limit: what, most: String(most) },
+  });
+}
+
 /** What the same request made before. */
 export interface RepeatedRequest {
   readonly resourceId: string;

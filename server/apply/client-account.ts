@@ -1,5 +1,5 @@
 /** What admins ask of service accounts and their tokens. */
-import { MeridianError, notFound } from "../../shared/errors.ts";
+import { notFound } from "../../shared/errors.ts";
 import type {
   ServiceAccountCreate,
   ServiceAccountDelete,
@@ -11,7 +11,15 @@ import type {
 import { expiredTokenRetentionMs, serviceAccountsMax, tokensPerAccountMax } from "../pool/limits.ts";
 import type { Pool } from "../pool/pool.ts";
 import { type ServiceAccountRecord, type TokenRecord, tokenDueMs } from "../pool/service-account.ts";
-import { alreadyExists, checkEtag, checkGeneration, findRepeated, madeBefore, rememberRequest } from "./checks.ts";
+import {
+  alreadyExists,
+  checkEtag,
+  checkGeneration,
+  findRepeated,
+  madeBefore,
+  rememberRequest,
+  tooMany,
+} from "./checks.ts";
 
 export function applyServiceAccountCreate(
   pool: Pool,
@@ -139,10 +147,4 @@ function findAccount(pool: Pool, id: ServiceAccountRecord["id"]): ServiceAccount
   const account = pool.serviceAccounts.get(id);
   if (account === undefined) throw notFound(`serviceAccounts/${id}`);
   return account;
-}
-
-function tooMany(what: string, most: number): MeridianError {
-  return new MeridianError("LIMIT_REACHED", `there are ${most} ${what} already; delete some that nobody uses`, {
-    metadata: { limit: what, most: String(most) },
-  });
 }

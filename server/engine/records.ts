@@ -4,6 +4,7 @@ import type { RecordChange } from "../pool/changes.ts";
 import type { CredentialRecord, JoinTokenRecord } from "../pool/enrolment.ts";
 import type { HistoryPage } from "../pool/history.ts";
 import type { HostRecord } from "../pool/host.ts";
+import type { IssuerRecord } from "../pool/issuer.ts";
 import type { LifetimesRecord } from "../pool/lifetimes.ts";
 import { Pool } from "../pool/pool.ts";
 import type { ProjectRecord } from "../pool/project.ts";
@@ -27,6 +28,7 @@ const projectKind = defineRecordKind<ProjectRecord>("project", []);
 const joinTokenKind = defineRecordKind<JoinTokenRecord>("join-token", []);
 const credentialKind = defineRecordKind<CredentialRecord>("credential", []);
 const serviceAccountKind = defineRecordKind<ServiceAccountRecord>("service-account", []);
+const issuerKind = defineRecordKind<IssuerRecord>("issuer", []);
 const tokenKind = defineRecordKind<TokenRecord>("token", []);
 const requestKind = defineRecordKind<RequestRecord>("request", []);
 const settingsKind = defineRecordKind<SettingsRecord>("settings", []);
@@ -51,6 +53,7 @@ export const recordKinds = {
   credential: credentialKind,
   "service-account": serviceAccountKind,
   token: tokenKind,
+  issuer: issuerKind,
   history: historyKind,
   request: requestKind,
   lifetimes: lifetimesKind,
@@ -113,6 +116,7 @@ function putRecords(pool: Pool, records: readonly StoredRecord[]): number {
     else if (entry.kind === "credential") pool.enrolments.putCredential(entry.record);
     else if (entry.kind === "service-account") pool.accounts.putServiceAccount(entry.record);
     else if (entry.kind === "token") pool.accounts.putToken(entry.record);
+    else if (entry.kind === "issuer") pool.accounts.putIssuer(entry.record);
     else continue;
     noteTime(entry.record.updateTimeMs);
   }
@@ -152,6 +156,8 @@ function encodeAfter(change: RecordChange): string | undefined {
       return change.after && encodeRecord(serviceAccountKind, change.after);
     case "token":
       return change.after && encodeRecord(tokenKind, change.after);
+    case "issuer":
+      return change.after && encodeRecord(issuerKind, change.after);
     case "request":
       return change.after && encodeRecord(requestKind, change.after);
     case "history":
@@ -175,6 +181,7 @@ type StoredRecord =
   | { readonly kind: "credential"; readonly record: CredentialRecord }
   | { readonly kind: "service-account"; readonly record: ServiceAccountRecord }
   | { readonly kind: "token"; readonly record: TokenRecord }
+  | { readonly kind: "issuer"; readonly record: IssuerRecord }
   | { readonly kind: "request"; readonly record: RequestRecord }
   | { readonly kind: "history"; readonly id: string; readonly read: () => HistoryPage }
   | { readonly kind: "lifetimes"; readonly record: LifetimesRecord }
@@ -202,6 +209,8 @@ function decodeEntry(entry: StoreEntry): StoredRecord {
       return { kind, record: decodeRecord(serviceAccountKind, entry) };
     case "token":
       return { kind, record: decodeRecord(tokenKind, entry) };
+    case "issuer":
+      return { kind, record: decodeRecord(issuerKind, entry) };
     case "request":
       return { kind, record: decodeRecord(requestKind, entry) };
     case "history":

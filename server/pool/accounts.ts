@@ -1,13 +1,15 @@
-/** The service accounts and tokens of a pool. Like the rest of it they are changed by appliers alone. */
+/** Whom a pool lets in: service accounts with their tokens, and issuers. Like the rest of it they are changed by appliers alone. */
 import { assert, required } from "../../shared/assert.ts";
-import type { ServiceAccountId, TokenId } from "../../shared/ids.ts";
+import type { IssuerId, ServiceAccountId, TokenId } from "../../shared/ids.ts";
 import type { RecordChange } from "./changes.ts";
 import type { Deadlines } from "./deadlines.ts";
+import type { IssuerRecord } from "./issuer.ts";
 import { type ServiceAccountRecord, type TokenRecord, tokenDueMs } from "./service-account.ts";
 
 export class Accounts {
   readonly serviceAccounts = new Map<ServiceAccountId, ServiceAccountRecord>();
   readonly tokens = new Map<TokenId, TokenRecord>();
+  readonly issuers = new Map<IssuerId, IssuerRecord>();
   private readonly tokensByAccount = new Map<ServiceAccountId, Set<TokenId>>();
   private readonly deadlines: Deadlines;
   private readonly note: (change: RecordChange) => void;
@@ -53,6 +55,18 @@ export class Accounts {
     if (ofAccount?.size === 0) this.tokensByAccount.delete(before.account);
     this.deadlines.cancel(`token/${id}`);
     this.note({ kind: "token", id, before, after: undefined });
+  }
+
+  putIssuer(after: IssuerRecord): void {
+    const before = this.issuers.get(after.id);
+    this.issuers.set(after.id, after);
+    this.note({ kind: "issuer", id: after.id, before, after });
+  }
+
+  removeIssuer(id: IssuerId): void {
+    const before = required(this.issuers.get(id), "issuer to remove");
+    this.issuers.delete(id);
+    this.note({ kind: "issuer", id, before, after: undefined });
   }
 }
 

@@ -3,6 +3,7 @@
 import type { CredentialRecord, JoinTokenRecord } from "./enrolment.ts";
 import type { HistoryPage } from "./history.ts";
 import type { HostRecord } from "./host.ts";
+import type { IssuerRecord } from "./issuer.ts";
 import type { LifetimesRecord } from "./lifetimes.ts";
 import type { ProjectRecord } from "./project.ts";
 import type { ServiceAccountRecord, TokenRecord } from "./service-account.ts";
@@ -27,6 +28,7 @@ export type RecordChange =
   | ChangeOf<"credential", CredentialRecord>
   | ChangeOf<"service-account", ServiceAccountRecord>
   | ChangeOf<"token", TokenRecord>
+  | ChangeOf<"issuer", IssuerRecord>
   | ChangeOf<"request", RequestRecord>
   | ChangeOf<"history", HistoryPage>
   | ChangeOf<"lifetimes", LifetimesRecord>

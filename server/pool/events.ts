@@ -6,6 +6,7 @@ import type {
   CatalogId,
   CommandId,
   HostId,
+  IssuerId,
   JoinTokenId,
   ProjectId,
   ServiceAccountId,
@@ -18,6 +19,7 @@ import type { DialNumber } from "./dial.ts";
 import type { CredentialRecord, HostCertificate, JoinTokenRecord, JoinTokenSpec } from "./enrolment.ts";
 import type { Asked, HistoryEntry } from "./history.ts";
 import type { CachedImage, HostFacts, HostRecord, HostSpec, HostVm } from "./host.ts";
+import type { IssuerRecord, IssuerSpec } from "./issuer.ts";
 import type { ProjectRecord, ProjectSpec } from "./project.ts";
 import type { StoredSecret } from "./sealed.ts";
 import type { PoolRole, ServiceAccountRecord, ServiceAccountSpec, TokenRecord } from "./service-account.ts";
@@ -231,6 +233,25 @@ export interface ServiceAccountUpdate {
 export interface ServiceAccountDelete {
   readonly type: "service-account-delete";
   readonly id: ServiceAccountId;
+  readonly etag?: string;
+}
+export interface IssuerCreate {
+  readonly type: "issuer-create";
+  readonly id: IssuerId;
+  readonly uid: Uid;
+  readonly spec: IssuerSpec;
+  readonly request?: RequestKey;
+}
+export interface IssuerUpdate {
+  readonly type: "issuer-update";
+  readonly id: IssuerId;
+  readonly etag?: string;
+  readonly baseGeneration: number;
+  readonly spec: IssuerSpec;
+}
+export interface IssuerDelete {
+  readonly type: "issuer-delete";
+  readonly id: IssuerId;
   readonly etag?: string;
 }
 export interface TokenCreate {
@@ -492,6 +513,9 @@ type BareEvent =
   | ServiceAccountCreate
   | ServiceAccountUpdate
   | ServiceAccountDelete
+  | IssuerCreate
+  | IssuerUpdate
+  | IssuerDelete
   | TokenCreate
   | TokenRevoke
   | TokensUsed
@@ -547,6 +571,9 @@ export interface EventReplies {
   "service-account-create": ServiceAccountRecord;
   "service-account-update": ServiceAccountRecord;
   "service-account-delete": ServiceAccountRecord;
+  "issuer-create": IssuerRecord;
+  "issuer-update": IssuerRecord;
+  "issuer-delete": IssuerRecord;
   "token-create": TokenRecord;
   "token-revoke": TokenRecord;
   "tokens-used": undefined;

@@ -45,6 +45,9 @@ export const historyRetentionMs = 30 * 24 * 60 * minuteMs;
 export const serviceAccountsMax = 10_000;
 export const tokensPerAccountMax = 20;
 
+/** How many issuers there may be. */
+export const issuersMax = 100;
+
 /** How long a token that has expired is still shown, so that whoever uses it is told so. */
 export const expiredTokenRetentionMs = 7 * 24 * 60 * minuteMs;
 

@@ -109,6 +109,10 @@ export class Pool implements PoolView {
     return this.accounts.tokens;
   }
 
+  get issuers(): PoolView["issuers"] {
+    return this.accounts.issuers;
+  }
+
   tokensOf(account: ServiceAccountId): ReadonlySet<TokenId> {
     return this.accounts.tokensOf(account);
   }

@@ -2,6 +2,7 @@
 import type {
   CatalogId,
   HostId,
+  IssuerId,
   JoinTokenId,
   ServiceAccountId,
   TemplateId,
@@ -12,6 +13,7 @@ import type {
 import type { CredentialRecord, JoinTokenRecord } from "./enrolment.ts";
 import type { HistoryView } from "./history.ts";
 import type { HostContact, HostRecord } from "./host.ts";
+import type { IssuerRecord } from "./issuer.ts";
 import type { HostLedger } from "./ledger.ts";
 import type { LifetimesRecord } from "./lifetimes.ts";
 import type { ProjectRecord } from "./project.ts";
@@ -42,6 +44,7 @@ export interface PoolView {
   readonly serviceAccounts: ReadonlyMap<ServiceAccountId, ServiceAccountRecord>;
   readonly tokens: ReadonlyMap<TokenId, TokenRecord>;
   tokensOf(account: ServiceAccountId): ReadonlySet<TokenId>;
+  readonly issuers: ReadonlyMap<IssuerId, IssuerRecord>;
   readonly requests: ReadonlyMap<string, RequestRecord>;
   readonly joinTokens: ReadonlyMap<JoinTokenId, JoinTokenRecord>;
   /** What each host may prove itself with; absent if it was never given anything. */

@@ -17,6 +17,7 @@ export const recordKindNames = [
   "credential",
   "history",
   "host",
+  "issuer",
   "join-token",
   "lifetimes",
   "meta",

@@ -50,7 +50,7 @@ export class FrontDoor implements Admission {
     this.hostCalls = this.audit.hostCalls;
     this.admission = admission;
     const onDenied = (call: RefusedCall, error: unknown): void => this.audit.refused(call, error);
-    this.guard = new Guard({ engine, admission, limits: this.limits, onDenied });
+    this.guard = new Guard({ engine, clock, admission, limits: this.limits, onDenied });
   }
 
   async close(): Promise<void> {

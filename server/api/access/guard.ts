@@ -4,6 +4,7 @@
  */
 import type { DescMessage, DescMethod, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { assert } from "../../../shared/assert.ts";
+import type { Clock } from "../../../shared/clock.ts";
 import { MeridianError } from "../../../shared/errors.ts";
 import type { Admission } from "../../access/admission.ts";
 import type { CallLimits, HeldKind } from "../../access/call-limits.ts";
@@ -17,7 +18,8 @@ import { OpenCalls } from "./open-calls.ts";
 import { targetOf } from "./request-target.ts";
 
 export interface GuardOptions {
-  readonly engine: Pick<EngineApi, "read">;
+  readonly engine: Pick<EngineApi, "read" | "nowMs">;
+  readonly clock: Clock;
   readonly admission: Admission;
   readonly limits: CallLimits;
   /** Told of every call that is refused. */
@@ -40,11 +42,11 @@ export class Guard {
   private readonly limits: CallLimits;
   private readonly onDenied: GuardOptions["onDenied"];
 
-  constructor({ engine, admission, limits, onDenied }: GuardOptions) {
+  constructor({ engine, clock, admission, limits, onDenied }: GuardOptions) {
     this.engine = engine;
     this.limits = limits;
     this.onDenied = onDenied;
-    this.open = new OpenCalls(admission);
+    this.open = new OpenCalls(admission, clock, () => engine.nowMs());
   }
 
   close(): void {

@@ -1,9 +1,10 @@
 /**
- * The calls that go on for long, each held to the rights that it began with: when what callers may do changes, each is asked
- * again, and ends with the reason if it may no longer go on, or may see other things than it did.
+ * The calls that go on for long, each held to the rights that it began with: when what callers may do changes, or when what a
+ * caller proved himself with ends, the call is asked again, and ends with the reason if it may no longer go on, or may see other things than it did.
  */
 import { isDeepStrictEqual } from "node:util";
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
+import type { Cancellable, Clock } from "../../../shared/clock.ts";
 import { MeridianError } from "../../../shared/errors.ts";
 import type { Admission } from "../../access/admission.ts";
 import type { Caller } from "../../access/caller.ts";
@@ -21,14 +22,21 @@ export interface HeldCall {
 }
 
 interface Open extends HeldCall {
+  /** Until what the caller proved himself with ends, if it does by itself. */
+  timer?: Cancellable | undefined;
   readonly abort: (reason: unknown) => void;
 }
 
 export class OpenCalls {
   private readonly open = new Set<Open>();
   private readonly subscription: { cancel(): void };
+  private readonly clock: Clock;
+  private readonly nowMs: () => number;
 
-  constructor(admission: Pick<Admission, "onChange">) {
+  /** @param nowMs the pool's time, by which credentials end. */
+  constructor(admission: Pick<Admission, "onChange">, clock: Clock, nowMs: () => number) {
+    this.clock = clock;
+    this.nowMs = nowMs;
     this.subscription = admission.onChange(() => this.askAgain());
   }
 
@@ -43,12 +51,14 @@ export class OpenCalls {
     const onAbort = (): void => controller.abort(signal.reason);
     if (signal.aborted) onAbort();
     else signal.addEventListener("abort", onAbort, { once: true });
-    const open = { ...held, abort: (reason: unknown) => controller.abort(reason) };
+    const open: Open = { ...held, abort: (reason: unknown) => controller.abort(reason) };
     this.open.add(open);
+    this.await(open, held.call.caller);
     return {
       call: { ...held.call, signal: controller.signal },
       release: () => {
         signal.removeEventListener("abort", onAbort);
+        open.timer?.cancel();
         this.open.delete(open);
       },
     };
@@ -63,16 +73,25 @@ export class OpenCalls {
     }
   }
 
+  /** Asks again when what the caller proved himself with has ended. */
+  private await(open: Open, { expireTimeMs }: Caller): void {
+    open.timer?.cancel();
+    if (expireTimeMs === undefined || !this.open.has(open)) return;
+    open.timer = this.clock.after(expireTimeMs - this.nowMs(), () => void this.ask(open));
+  }
+
   private askAgain(): void {
     for (const open of this.open) void this.ask(open);
   }
 
   /** Never rejects: whatever is wrong ends the call. */
-  private async ask({ requirement, request, call, check, abort }: Open): Promise<void> {
+  private async ask(open: Open): Promise<void> {
+    const { requirement, request, call, check, abort } = open;
     try {
       const caller = await call.readmit();
       await check(requirement, request, caller);
       if (!isDeepStrictEqual(caller.bindings, call.caller.bindings)) throw accessChanged();
+      this.await(open, caller);
     } catch (error) {
       abort(error);
     }

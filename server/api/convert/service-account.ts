@@ -75,7 +75,8 @@ export function readServiceAccountSpec(
   };
 }
 
-function readBinding(checks: FieldChecks, { path, value }: Field<RoleBindingMessage>): RoleBinding {
+/** @param field such as `service_account.spec.bindings[0]`; the faults found are in `checks`. */
+export function readBinding(checks: FieldChecks, { path, value }: Field<RoleBindingMessage>): RoleBinding {
   const role = requiredWord(checks, { path: `${path}.role`, value: value.role }, roleValues) ?? "viewer";
   const { project } = value;
   if (project === "") return { role };

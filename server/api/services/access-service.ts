@@ -21,11 +21,12 @@ import { toTimestamp } from "../convert/time.ts";
 import { FieldChecks } from "../field-checks.ts";
 import { listResources } from "../list/list.ts";
 import { readRequestId, requestKeyOf } from "../request-key.ts";
-import { joinTokenKind, projectKind, serviceAccountKind, tokenKind } from "../resource-kind.ts";
+import { issuerKind, joinTokenKind, projectKind, serviceAccountKind, tokenKind } from "../resource-kind.ts";
 import { chosenId, idOfName } from "../resource-name.ts";
 import { bindService, type ServiceBinding } from "../rpc/handlers.ts";
 import { applyUpdateMask } from "../update-mask.ts";
 import { finishRotation, getAuthority, rotateAuthority } from "./certificate-authority.ts";
+import { createIssuer, deleteIssuer, explainIssuer, updateIssuer } from "./issuers.ts";
 import { createJoinToken, deleteJoinToken, revokeJoinToken } from "./join-tokens.ts";
 import { createServiceAccount, deleteServiceAccount, updateServiceAccount } from "./service-accounts.ts";
 import { createToken, revokeToken } from "./tokens.ts";
@@ -89,6 +90,22 @@ export function accessService(context: ApiContext): ServiceBinding {
       await revokeToken(context, request);
       return {};
     },
+    createIssuer: async (request) => ({
+      issuer: await answerRecord(context, issuerKind, await createIssuer(context, request)),
+    }),
+    getIssuer: async (request) => ({ issuer: await getResource(context, issuerKind, request.name) }),
+    listIssuers: async (request) => {
+      const { resources, ...page } = await listResources(context, issuerKind, request);
+      return { issuers: resources, ...page };
+    },
+    updateIssuer: async (request) => ({
+      issuer: await answerRecord(context, issuerKind, await updateIssuer(context, request)),
+    }),
+    deleteIssuer: async (request) => {
+      await deleteIssuer(context, request);
+      return {};
+    },
+    explainIssuer: (request) => explainIssuer(context, request),
     whoAmI: (_request, { caller }) => Promise.resolve(describeCaller(caller)),
     getSecretsKey: async () => ({ secretsKey: toSecretsKey(await context.secrets.status()) }),
     rotateSecretsKey: async () => ({ secretsKey: toSecretsKey(await context.secrets.rotate()) }),

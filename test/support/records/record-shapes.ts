@@ -6,6 +6,7 @@ import type { recordKinds } from "../../../server/engine/records.ts";
 import type { CredentialRecord, JoinTokenRecord } from "../../../server/pool/enrolment.ts";
 import type { HistoryPage } from "../../../server/pool/history.ts";
 import type { HostRecord } from "../../../server/pool/host.ts";
+import type { IssuerRecord } from "../../../server/pool/issuer.ts";
 import type { LifetimesRecord } from "../../../server/pool/lifetimes.ts";
 import type { ProjectRecord } from "../../../server/pool/project.ts";
 import type { StoredSecret } from "../../../server/pool/sealed.ts";
@@ -247,6 +248,27 @@ const serviceAccountShape: ShapeOf<ServiceAccountRecord> = {
   revision: "number",
 };
 
+const issuerShape: ShapeOf<IssuerRecord> = {
+  id: "string",
+  uid: "string",
+  spec: {
+    description: "string",
+    url: "string",
+    audiences: ["string"],
+    rules: [
+      {
+        condition: "string",
+        binding: { role: { words: { viewer: 1, user: 1, operator: 1, admin: 1 } }, "project?": "string" },
+      },
+    ],
+    isDisabled: "boolean",
+  },
+  generation: "number",
+  createTimeMs: "number",
+  updateTimeMs: "number",
+  revision: "number",
+};
+
 const tokenShape: ShapeOf<TokenRecord> = {
   id: "string",
   uid: "string",
@@ -278,6 +300,7 @@ export const recordShapes: { readonly [Kind in keyof typeof recordKinds]: Shape 
   credential: credentialShape,
   "service-account": serviceAccountShape,
   token: tokenShape,
+  issuer: issuerShape,
   history: historyShape,
   request: requestShape,
   lifetimes: lifetimesShape,

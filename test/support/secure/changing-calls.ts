@@ -7,6 +7,7 @@ import { type Client, createClient, type Transport } from "@connectrpc/connect";
 import { AccessService } from "../../../shared/gen/es/meridian/v1/access_service_pb.ts";
 import { CatalogService } from "../../../shared/gen/es/meridian/v1/catalog_service_pb.ts";
 import { ControlHostVmRequest_Action, HostService } from "../../../shared/gen/es/meridian/v1/host_service_pb.ts";
+import type { IssuerSpecSchema } from "../../../shared/gen/es/meridian/v1/issuer_pb.ts";
 import { Role } from "../../../shared/gen/es/meridian/v1/service_account_pb.ts";
 import type { TemplateSpecSchema } from "../../../shared/gen/es/meridian/v1/template_pb.ts";
 import { TemplateService } from "../../../shared/gen/es/meridian/v1/template_service_pb.ts";
@@ -180,6 +181,16 @@ export class ChangingCalls {
       return { request: { serviceAccount: { name, spec } }, resource: name, fields: ["bindings", "disabled"] };
     },
     DeleteServiceAccount: async () => named(await this.newServiceAccount()),
+    CreateIssuer: () => ({
+      request: { issuerId: "new", issuer: { spec: issuerSpec("new") } },
+      resource: "issuers/new",
+    }),
+    UpdateIssuer: async () => {
+      const name = await this.newIssuer();
+      const spec = { audiences: ["other"], disabled: true };
+      return { request: { issuer: { name, spec } }, resource: name, fields: ["audiences", "disabled"] };
+    },
+    DeleteIssuer: async () => named(await this.newIssuer()),
     CreateToken: async () => {
       const serviceAccount = await this.newServiceAccount();
       return { request: { token: { spec: { serviceAccount } } }, resource: "tokens/" };
@@ -259,6 +270,15 @@ export class ChangingCalls {
     await this.access.createServiceAccount({ serviceAccountId, serviceAccount: { spec: {} } });
     return `serviceAccounts/${serviceAccountId}`;
   }
+  private async newIssuer(): Promise<string> {
+    const issuerId = this.next();
+    await this.access.createIssuer({ issuerId, issuer: { spec: issuerSpec(issuerId) } });
+    return `issuers/${issuerId}`;
+  }
+}
+
+function issuerSpec(id: string): MessageInitShape<typeof IssuerSpecSchema> {
+  return { url: `https://${id}.example.com`, audiences: ["meridian"] };
 }
 
 function named(name: string, fields?: readonly string[]): ChangingCall {

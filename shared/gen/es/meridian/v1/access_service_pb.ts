@@ -6,6 +6,8 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Duration, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Issuer, IssuerRule } from "./issuer_pb.ts";
+import { file_meridian_v1_issuer } from "./issuer_pb.ts";
 import type { JoinToken } from "./join_token_pb.ts";
 import { file_meridian_v1_join_token } from "./join_token_pb.ts";
 import type { Project } from "./project_pb.ts";
@@ -18,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file meridian/v1/access_service.proto.
  */
 export const file_meridian_v1_access_service: GenFile = /*@__PURE__*/
-  fileDesc("CiBtZXJpZGlhbi92MS9hY2Nlc3Nfc2VydmljZS5wcm90bxILbWVyaWRpYW4udjEiZQoUQ3JlYXRlUHJvamVjdFJlcXVlc3QSJQoHcHJvamVjdBgBIAEoCzIULm1lcmlkaWFuLnYxLlByb2plY3QSEgoKcHJvamVjdF9pZBgCIAEoCRISCgpyZXF1ZXN0X2lkGAMgASgJIj4KFUNyZWF0ZVByb2plY3RSZXNwb25zZRIlCgdwcm9qZWN0GAEgASgLMhQubWVyaWRpYW4udjEuUHJvamVjdCIhChFHZXRQcm9qZWN0UmVxdWVzdBIMCgRuYW1lGAEgASgJIjsKEkdldFByb2plY3RSZXNwb25zZRIlCgdwcm9qZWN0GAEgASgLMhQubWVyaWRpYW4udjEuUHJvamVjdCJeChNMaXN0UHJvamVjdHNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEg4KBmZpbHRlchgDIAEoCRIQCghvcmRlcl9ieRgEIAEoCSJpChRMaXN0UHJvamVjdHNSZXNwb25zZRImCghwcm9qZWN0cxgBIAMoCzIULm1lcmlkaWFuLnYxLlByb2plY3QSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhAKCHJldmlzaW9uGAMgASgDIm4KFFVwZGF0ZVByb2plY3RSZXF1ZXN0EiUKB3Byb2plY3QYASABKAsyFC5tZXJpZGlhbi52MS5Qcm9qZWN0Ei8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayI+ChVVcGRhdGVQcm9qZWN0UmVzcG9uc2USJQoHcHJvamVjdBgBIAEoCzIULm1lcmlkaWFuLnYxLlByb2plY3QiMgoURGVsZXRlUHJvamVjdFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIhcKFURlbGV0ZVByb2plY3RSZXNwb25zZSKCAQoWQ3JlYXRlSm9pblRva2VuUmVxdWVzdBIqCgpqb2luX3Rva2VuGAEgASgLMhYubWVyaWRpYW4udjEuSm9pblRva2VuEhUKDWpvaW5fdG9rZW5faWQYAiABKAkSEgoKcmVxdWVzdF9pZBgDIAEoCRIRCglhZGRyZXNzZXMYBCADKAkiVAoXQ3JlYXRlSm9pblRva2VuUmVzcG9uc2USKgoKam9pbl90b2tlbhgBIAEoCzIWLm1lcmlkaWFuLnYxLkpvaW5Ub2tlbhINCgV0b2tlbhgCIAEoCSIjChNHZXRKb2luVG9rZW5SZXF1ZXN0EgwKBG5hbWUYASABKAkiQgoUR2V0Sm9pblRva2VuUmVzcG9uc2USKgoKam9pbl90b2tlbhgBIAEoCzIWLm1lcmlkaWFuLnYxLkpvaW5Ub2tlbiJgChVMaXN0Sm9pblRva2Vuc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSDgoGZmlsdGVyGAMgASgJEhAKCG9yZGVyX2J5GAQgASgJInAKFkxpc3RKb2luVG9rZW5zUmVzcG9uc2USKwoLam9pbl90b2tlbnMYASADKAsyFi5tZXJpZGlhbi52MS5Kb2luVG9rZW4SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhAKCHJldmlzaW9uGAMgASgDIjQKFlJldm9rZUpvaW5Ub2tlblJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIkUKF1Jldm9rZUpvaW5Ub2tlblJlc3BvbnNlEioKCmpvaW5fdG9rZW4YASABKAsyFi5tZXJpZGlhbi52MS5Kb2luVG9rZW4iNAoWRGVsZXRlSm9pblRva2VuUmVxdWVzdBIMCgRuYW1lGAEgASgJEgwKBGV0YWcYAiABKAkiGQoXRGVsZXRlSm9pblRva2VuUmVzcG9uc2Ui2QEKFENlcnRpZmljYXRlQXV0aG9yaXR5Ei0KB2N1cnJlbnQYASABKAsyHC5tZXJpZGlhbi52MS5DZXJ0aWZpY2F0ZVJvb3QSLgoIcHJldmlvdXMYAiABKAsyHC5tZXJpZGlhbi52MS5DZXJ0aWZpY2F0ZVJvb3QSLwoLcm90YXRlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXBlbmRpbmdfaG9zdHMYBCADKAkSGgoScGVuZGluZ19ob3N0X2NvdW50GAUgASgFInAKD0NlcnRpZmljYXRlUm9vdBIXCg9jZXJ0aWZpY2F0ZV9wZW0YASABKAkSEwoLZmluZ2VycHJpbnQYAiABKAkSLwoLZXhwaXJlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIiAKHkdldENlcnRpZmljYXRlQXV0aG9yaXR5UmVxdWVzdCJjCh9HZXRDZXJ0aWZpY2F0ZUF1dGhvcml0eVJlc3BvbnNlEkAKFWNlcnRpZmljYXRlX2F1dGhvcml0eRgBIAEoCzIhLm1lcmlkaWFuLnYxLkNlcnRpZmljYXRlQXV0aG9yaXR5IiMKIVJvdGF0ZUNlcnRpZmljYXRlQXV0aG9yaXR5UmVxdWVzdCJmCiJSb3RhdGVDZXJ0aWZpY2F0ZUF1dGhvcml0eVJlc3BvbnNlEkAKFWNlcnRpZmljYXRlX2F1dGhvcml0eRgBIAEoCzIhLm1lcmlkaWFuLnYxLkNlcnRpZmljYXRlQXV0aG9yaXR5IjoKKUZpbmlzaENlcnRpZmljYXRlQXV0aG9yaXR5Um90YXRpb25SZXF1ZXN0Eg0KBWZvcmNlGAEgASgIIm4KKkZpbmlzaENlcnRpZmljYXRlQXV0aG9yaXR5Um90YXRpb25SZXNwb25zZRJAChVjZXJ0aWZpY2F0ZV9hdXRob3JpdHkYASABKAsyIS5tZXJpZGlhbi52MS5DZXJ0aWZpY2F0ZUF1dGhvcml0eSKDAQobQ3JlYXRlU2VydmljZUFjY291bnRSZXF1ZXN0EjQKD3NlcnZpY2VfYWNjb3VudBgBIAEoCzIbLm1lcmlkaWFuLnYxLlNlcnZpY2VBY2NvdW50EhoKEnNlcnZpY2VfYWNjb3VudF9pZBgCIAEoCRISCgpyZXF1ZXN0X2lkGAMgASgJIlQKHENyZWF0ZVNlcnZpY2VBY2NvdW50UmVzcG9uc2USNAoPc2VydmljZV9hY2NvdW50GAEgASgLMhsubWVyaWRpYW4udjEuU2VydmljZUFjY291bnQiKAoYR2V0U2VydmljZUFjY291bnRSZXF1ZXN0EgwKBG5hbWUYASABKAkiUQoZR2V0U2VydmljZUFjY291bnRSZXNwb25zZRI0Cg9zZXJ2aWNlX2FjY291bnQYASABKAsyGy5tZXJpZGlhbi52MS5TZXJ2aWNlQWNjb3VudCJlChpMaXN0U2VydmljZUFjY291bnRzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRIOCgZmaWx0ZXIYAyABKAkSEAoIb3JkZXJfYnkYBCABKAkifwobTGlzdFNlcnZpY2VBY2NvdW50c1Jlc3BvbnNlEjUKEHNlcnZpY2VfYWNjb3VudHMYASADKAsyGy5tZXJpZGlhbi52MS5TZXJ2aWNlQWNjb3VudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSEAoIcmV2aXNpb24YAyABKAMihAEKG1VwZGF0ZVNlcnZpY2VBY2NvdW50UmVxdWVzdBI0Cg9zZXJ2aWNlX2FjY291bnQYASABKAsyGy5tZXJpZGlhbi52MS5TZXJ2aWNlQWNjb3VudBIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2siVAocVXBkYXRlU2VydmljZUFjY291bnRSZXNwb25zZRI0Cg9zZXJ2aWNlX2FjY291bnQYASABKAsyGy5tZXJpZGlhbi52MS5TZXJ2aWNlQWNjb3VudCI5ChtEZWxldGVTZXJ2aWNlQWNjb3VudFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIh4KHERlbGV0ZVNlcnZpY2VBY2NvdW50UmVzcG9uc2UifQoSQ3JlYXRlVG9rZW5SZXF1ZXN0EiEKBXRva2VuGAEgASgLMhIubWVyaWRpYW4udjEuVG9rZW4SEgoKcmVxdWVzdF9pZBgCIAEoCRIwCg1vdGhlcnNfZW5kX2luGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIkgKE0NyZWF0ZVRva2VuUmVzcG9uc2USIQoFdG9rZW4YASABKAsyEi5tZXJpZGlhbi52MS5Ub2tlbhIOCgZzZWNyZXQYAiABKAkiXAoRTGlzdFRva2Vuc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSDgoGZmlsdGVyGAMgASgJEhAKCG9yZGVyX2J5GAQgASgJImMKEkxpc3RUb2tlbnNSZXNwb25zZRIiCgZ0b2tlbnMYASADKAsyEi5tZXJpZGlhbi52MS5Ub2tlbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSEAoIcmV2aXNpb24YAyABKAMiMAoSUmV2b2tlVG9rZW5SZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCSIVChNSZXZva2VUb2tlblJlc3BvbnNlIg8KDVdob0FtSVJlcXVlc3QiqQEKDldob0FtSVJlc3BvbnNlEhEKCXByaW5jaXBhbBgBIAEoCRIWCg5hdXRoZW50aWNhdGlvbhgCIAEoCRIPCgdhZGRyZXNzGAMgASgJEioKCGJpbmRpbmdzGAQgAygLMhgubWVyaWRpYW4udjEuUm9sZUJpbmRpbmcSLwoLZXhwaXJlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlMKClNlY3JldHNLZXkSCgoCaWQYASABKAkSEQoJb2xkZXJfaWRzGAIgAygJEhAKCGxvY2F0aW9uGAMgASgJEhQKDHNlY3JldF9jb3VudBgEIAEoAyIWChRHZXRTZWNyZXRzS2V5UmVxdWVzdCJFChVHZXRTZWNyZXRzS2V5UmVzcG9uc2USLAoLc2VjcmV0c19rZXkYASABKAsyFy5tZXJpZGlhbi52MS5TZWNyZXRzS2V5IhkKF1JvdGF0ZVNlY3JldHNLZXlSZXF1ZXN0IkgKGFJvdGF0ZVNlY3JldHNLZXlSZXNwb25zZRIsCgtzZWNyZXRzX2tleRgBIAEoCzIXLm1lcmlkaWFuLnYxLlNlY3JldHNLZXkylhIKDUFjY2Vzc1NlcnZpY2USVgoNQ3JlYXRlUHJvamVjdBIhLm1lcmlkaWFuLnYxLkNyZWF0ZVByb2plY3RSZXF1ZXN0GiIubWVyaWRpYW4udjEuQ3JlYXRlUHJvamVjdFJlc3BvbnNlEk0KCkdldFByb2plY3QSHi5tZXJpZGlhbi52MS5HZXRQcm9qZWN0UmVxdWVzdBofLm1lcmlkaWFuLnYxLkdldFByb2plY3RSZXNwb25zZRJTCgxMaXN0UHJvamVjdHMSIC5tZXJpZGlhbi52MS5MaXN0UHJvamVjdHNSZXF1ZXN0GiEubWVyaWRpYW4udjEuTGlzdFByb2plY3RzUmVzcG9uc2USVgoNVXBkYXRlUHJvamVjdBIhLm1lcmlkaWFuLnYxLlVwZGF0ZVByb2plY3RSZXF1ZXN0GiIubWVyaWRpYW4udjEuVXBkYXRlUHJvamVjdFJlc3BvbnNlElYKDURlbGV0ZVByb2plY3QSIS5tZXJpZGlhbi52MS5EZWxldGVQcm9qZWN0UmVxdWVzdBoiLm1lcmlkaWFuLnYxLkRlbGV0ZVByb2plY3RSZXNwb25zZRJcCg9DcmVhdGVKb2luVG9rZW4SIy5tZXJpZGlhbi52MS5DcmVhdGVKb2luVG9rZW5SZXF1ZXN0GiQubWVyaWRpYW4udjEuQ3JlYXRlSm9pblRva2VuUmVzcG9uc2USUwoMR2V0Sm9pblRva2VuEiAubWVyaWRpYW4udjEuR2V0Sm9pblRva2VuUmVxdWVzdBohLm1lcmlkaWFuLnYxLkdldEpvaW5Ub2tlblJlc3BvbnNlElkKDkxpc3RKb2luVG9rZW5zEiIubWVyaWRpYW4udjEuTGlzdEpvaW5Ub2tlbnNSZXF1ZXN0GiMubWVyaWRpYW4udjEuTGlzdEpvaW5Ub2tlbnNSZXNwb25zZRJcCg9SZXZva2VKb2luVG9rZW4SIy5tZXJpZGlhbi52MS5SZXZva2VKb2luVG9rZW5SZXF1ZXN0GiQubWVyaWRpYW4udjEuUmV2b2tlSm9pblRva2VuUmVzcG9uc2USXAoPRGVsZXRlSm9pblRva2VuEiMubWVyaWRpYW4udjEuRGVsZXRlSm9pblRva2VuUmVxdWVzdBokLm1lcmlkaWFuLnYxLkRlbGV0ZUpvaW5Ub2tlblJlc3BvbnNlEnQKF0dldENlcnRpZmljYXRlQXV0aG9yaXR5EisubWVyaWRpYW4udjEuR2V0Q2VydGlmaWNhdGVBdXRob3JpdHlSZXF1ZXN0GiwubWVyaWRpYW4udjEuR2V0Q2VydGlmaWNhdGVBdXRob3JpdHlSZXNwb25zZRJ9ChpSb3RhdGVDZXJ0aWZpY2F0ZUF1dGhvcml0eRIuLm1lcmlkaWFuLnYxLlJvdGF0ZUNlcnRpZmljYXRlQXV0aG9yaXR5UmVxdWVzdBovLm1lcmlkaWFuLnYxLlJvdGF0ZUNlcnRpZmljYXRlQXV0aG9yaXR5UmVzcG9uc2USlQEKIkZpbmlzaENlcnRpZmljYXRlQXV0aG9yaXR5Um90YXRpb24SNi5tZXJpZGlhbi52MS5GaW5pc2hDZXJ0aWZpY2F0ZUF1dGhvcml0eVJvdGF0aW9uUmVxdWVzdBo3Lm1lcmlkaWFuLnYxLkZpbmlzaENlcnRpZmljYXRlQXV0aG9yaXR5Um90YXRpb25SZXNwb25zZRJWCg1HZXRTZWNyZXRzS2V5EiEubWVyaWRpYW4udjEuR2V0U2VjcmV0c0tleVJlcXVlc3QaIi5tZXJpZGlhbi52MS5HZXRTZWNyZXRzS2V5UmVzcG9uc2USXwoQUm90YXRlU2VjcmV0c0tleRIkLm1lcmlkaWFuLnYxLlJvdGF0ZVNlY3JldHNLZXlSZXF1ZXN0GiUubWVyaWRpYW4udjEuUm90YXRlU2VjcmV0c0tleVJlc3BvbnNlEmsKFENyZWF0ZVNlcnZpY2VBY2NvdW50EigubWVyaWRpYW4udjEuQ3JlYXRlU2VydmljZUFjY291bnRSZXF1ZXN0GikubWVyaWRpYW4udjEuQ3JlYXRlU2VydmljZUFjY291bnRSZXNwb25zZRJiChFHZXRTZXJ2aWNlQWNjb3VudBIlLm1lcmlkaWFuLnYxLkdldFNlcnZpY2VBY2NvdW50UmVxdWVzdBomLm1lcmlkaWFuLnYxLkdldFNlcnZpY2VBY2NvdW50UmVzcG9uc2USaAoTTGlzdFNlcnZpY2VBY2NvdW50cxInLm1lcmlkaWFuLnYxLkxpc3RTZXJ2aWNlQWNjb3VudHNSZXF1ZXN0GigubWVyaWRpYW4udjEuTGlzdFNlcnZpY2VBY2NvdW50c1Jlc3BvbnNlEmsKFFVwZGF0ZVNlcnZpY2VBY2NvdW50EigubWVyaWRpYW4udjEuVXBkYXRlU2VydmljZUFjY291bnRSZXF1ZXN0GikubWVyaWRpYW4udjEuVXBkYXRlU2VydmljZUFjY291bnRSZXNwb25zZRJrChREZWxldGVTZXJ2aWNlQWNjb3VudBIoLm1lcmlkaWFuLnYxLkRlbGV0ZVNlcnZpY2VBY2NvdW50UmVxdWVzdBopLm1lcmlkaWFuLnYxLkRlbGV0ZVNlcnZpY2VBY2NvdW50UmVzcG9uc2USUAoLQ3JlYXRlVG9rZW4SHy5tZXJpZGlhbi52MS5DcmVhdGVUb2tlblJlcXVlc3QaIC5tZXJpZGlhbi52MS5DcmVhdGVUb2tlblJlc3BvbnNlEk0KCkxpc3RUb2tlbnMSHi5tZXJpZGlhbi52MS5MaXN0VG9rZW5zUmVxdWVzdBofLm1lcmlkaWFuLnYxLkxpc3RUb2tlbnNSZXNwb25zZRJQCgtSZXZva2VUb2tlbhIfLm1lcmlkaWFuLnYxLlJldm9rZVRva2VuUmVxdWVzdBogLm1lcmlkaWFuLnYxLlJldm9rZVRva2VuUmVzcG9uc2USQQoGV2hvQW1JEhoubWVyaWRpYW4udjEuV2hvQW1JUmVxdWVzdBobLm1lcmlkaWFuLnYxLldob0FtSVJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_meridian_v1_join_token, file_meridian_v1_project, file_meridian_v1_service_account]);
+  fileDesc("CiBtZXJpZGlhbi92MS9hY2Nlc3Nfc2VydmljZS5wcm90bxILbWVyaWRpYW4udjEiZQoUQ3JlYXRlUHJvamVjdFJlcXVlc3QSJQoHcHJvamVjdBgBIAEoCzIULm1lcmlkaWFuLnYxLlByb2plY3QSEgoKcHJvamVjdF9pZBgCIAEoCRISCgpyZXF1ZXN0X2lkGAMgASgJIj4KFUNyZWF0ZVByb2plY3RSZXNwb25zZRIlCgdwcm9qZWN0GAEgASgLMhQubWVyaWRpYW4udjEuUHJvamVjdCIhChFHZXRQcm9qZWN0UmVxdWVzdBIMCgRuYW1lGAEgASgJIjsKEkdldFByb2plY3RSZXNwb25zZRIlCgdwcm9qZWN0GAEgASgLMhQubWVyaWRpYW4udjEuUHJvamVjdCJeChNMaXN0UHJvamVjdHNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEg4KBmZpbHRlchgDIAEoCRIQCghvcmRlcl9ieRgEIAEoCSJpChRMaXN0UHJvamVjdHNSZXNwb25zZRImCghwcm9qZWN0cxgBIAMoCzIULm1lcmlkaWFuLnYxLlByb2plY3QSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhAKCHJldmlzaW9uGAMgASgDIm4KFFVwZGF0ZVByb2plY3RSZXF1ZXN0EiUKB3Byb2plY3QYASABKAsyFC5tZXJpZGlhbi52MS5Qcm9qZWN0Ei8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayI+ChVVcGRhdGVQcm9qZWN0UmVzcG9uc2USJQoHcHJvamVjdBgBIAEoCzIULm1lcmlkaWFuLnYxLlByb2plY3QiMgoURGVsZXRlUHJvamVjdFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIhcKFURlbGV0ZVByb2plY3RSZXNwb25zZSKCAQoWQ3JlYXRlSm9pblRva2VuUmVxdWVzdBIqCgpqb2luX3Rva2VuGAEgASgLMhYubWVyaWRpYW4udjEuSm9pblRva2VuEhUKDWpvaW5fdG9rZW5faWQYAiABKAkSEgoKcmVxdWVzdF9pZBgDIAEoCRIRCglhZGRyZXNzZXMYBCADKAkiVAoXQ3JlYXRlSm9pblRva2VuUmVzcG9uc2USKgoKam9pbl90b2tlbhgBIAEoCzIWLm1lcmlkaWFuLnYxLkpvaW5Ub2tlbhINCgV0b2tlbhgCIAEoCSIjChNHZXRKb2luVG9rZW5SZXF1ZXN0EgwKBG5hbWUYASABKAkiQgoUR2V0Sm9pblRva2VuUmVzcG9uc2USKgoKam9pbl90b2tlbhgBIAEoCzIWLm1lcmlkaWFuLnYxLkpvaW5Ub2tlbiJgChVMaXN0Sm9pblRva2Vuc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSDgoGZmlsdGVyGAMgASgJEhAKCG9yZGVyX2J5GAQgASgJInAKFkxpc3RKb2luVG9rZW5zUmVzcG9uc2USKwoLam9pbl90b2tlbnMYASADKAsyFi5tZXJpZGlhbi52MS5Kb2luVG9rZW4SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhAKCHJldmlzaW9uGAMgASgDIjQKFlJldm9rZUpvaW5Ub2tlblJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIkUKF1Jldm9rZUpvaW5Ub2tlblJlc3BvbnNlEioKCmpvaW5fdG9rZW4YASABKAsyFi5tZXJpZGlhbi52MS5Kb2luVG9rZW4iNAoWRGVsZXRlSm9pblRva2VuUmVxdWVzdBIMCgRuYW1lGAEgASgJEgwKBGV0YWcYAiABKAkiGQoXRGVsZXRlSm9pblRva2VuUmVzcG9uc2Ui2QEKFENlcnRpZmljYXRlQXV0aG9yaXR5Ei0KB2N1cnJlbnQYASABKAsyHC5tZXJpZGlhbi52MS5DZXJ0aWZpY2F0ZVJvb3QSLgoIcHJldmlvdXMYAiABKAsyHC5tZXJpZGlhbi52MS5DZXJ0aWZpY2F0ZVJvb3QSLwoLcm90YXRlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXBlbmRpbmdfaG9zdHMYBCADKAkSGgoScGVuZGluZ19ob3N0X2NvdW50GAUgASgFInAKD0NlcnRpZmljYXRlUm9vdBIXCg9jZXJ0aWZpY2F0ZV9wZW0YASABKAkSEwoLZmluZ2VycHJpbnQYAiABKAkSLwoLZXhwaXJlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIiAKHkdldENlcnRpZmljYXRlQXV0aG9yaXR5UmVxdWVzdCJjCh9HZXRDZXJ0aWZpY2F0ZUF1dGhvcml0eVJlc3BvbnNlEkAKFWNlcnRpZmljYXRlX2F1dGhvcml0eRgBIAEoCzIhLm1lcmlkaWFuLnYxLkNlcnRpZmljYXRlQXV0aG9yaXR5IiMKIVJvdGF0ZUNlcnRpZmljYXRlQXV0aG9yaXR5UmVxdWVzdCJmCiJSb3RhdGVDZXJ0aWZpY2F0ZUF1dGhvcml0eVJlc3BvbnNlEkAKFWNlcnRpZmljYXRlX2F1dGhvcml0eRgBIAEoCzIhLm1lcmlkaWFuLnYxLkNlcnRpZmljYXRlQXV0aG9yaXR5IjoKKUZpbmlzaENlcnRpZmljYXRlQXV0aG9yaXR5Um90YXRpb25SZXF1ZXN0Eg0KBWZvcmNlGAEgASgIIm4KKkZpbmlzaENlcnRpZmljYXRlQXV0aG9yaXR5Um90YXRpb25SZXNwb25zZRJAChVjZXJ0aWZpY2F0ZV9hdXRob3JpdHkYASABKAsyIS5tZXJpZGlhbi52MS5DZXJ0aWZpY2F0ZUF1dGhvcml0eSKDAQobQ3JlYXRlU2VydmljZUFjY291bnRSZXF1ZXN0EjQKD3NlcnZpY2VfYWNjb3VudBgBIAEoCzIbLm1lcmlkaWFuLnYxLlNlcnZpY2VBY2NvdW50EhoKEnNlcnZpY2VfYWNjb3VudF9pZBgCIAEoCRISCgpyZXF1ZXN0X2lkGAMgASgJIlQKHENyZWF0ZVNlcnZpY2VBY2NvdW50UmVzcG9uc2USNAoPc2VydmljZV9hY2NvdW50GAEgASgLMhsubWVyaWRpYW4udjEuU2VydmljZUFjY291bnQiKAoYR2V0U2VydmljZUFjY291bnRSZXF1ZXN0EgwKBG5hbWUYASABKAkiUQoZR2V0U2VydmljZUFjY291bnRSZXNwb25zZRI0Cg9zZXJ2aWNlX2FjY291bnQYASABKAsyGy5tZXJpZGlhbi52MS5TZXJ2aWNlQWNjb3VudCJlChpMaXN0U2VydmljZUFjY291bnRzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRIOCgZmaWx0ZXIYAyABKAkSEAoIb3JkZXJfYnkYBCABKAkifwobTGlzdFNlcnZpY2VBY2NvdW50c1Jlc3BvbnNlEjUKEHNlcnZpY2VfYWNjb3VudHMYASADKAsyGy5tZXJpZGlhbi52MS5TZXJ2aWNlQWNjb3VudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSEAoIcmV2aXNpb24YAyABKAMihAEKG1VwZGF0ZVNlcnZpY2VBY2NvdW50UmVxdWVzdBI0Cg9zZXJ2aWNlX2FjY291bnQYASABKAsyGy5tZXJpZGlhbi52MS5TZXJ2aWNlQWNjb3VudBIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2siVAocVXBkYXRlU2VydmljZUFjY291bnRSZXNwb25zZRI0Cg9zZXJ2aWNlX2FjY291bnQYASABKAsyGy5tZXJpZGlhbi52MS5TZXJ2aWNlQWNjb3VudCI5ChtEZWxldGVTZXJ2aWNlQWNjb3VudFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIh4KHERlbGV0ZVNlcnZpY2VBY2NvdW50UmVzcG9uc2UifQoSQ3JlYXRlVG9rZW5SZXF1ZXN0EiEKBXRva2VuGAEgASgLMhIubWVyaWRpYW4udjEuVG9rZW4SEgoKcmVxdWVzdF9pZBgCIAEoCRIwCg1vdGhlcnNfZW5kX2luGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIkgKE0NyZWF0ZVRva2VuUmVzcG9uc2USIQoFdG9rZW4YASABKAsyEi5tZXJpZGlhbi52MS5Ub2tlbhIOCgZzZWNyZXQYAiABKAkiXAoRTGlzdFRva2Vuc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSDgoGZmlsdGVyGAMgASgJEhAKCG9yZGVyX2J5GAQgASgJImMKEkxpc3RUb2tlbnNSZXNwb25zZRIiCgZ0b2tlbnMYASADKAsyEi5tZXJpZGlhbi52MS5Ub2tlbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSEAoIcmV2aXNpb24YAyABKAMiMAoSUmV2b2tlVG9rZW5SZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCSIVChNSZXZva2VUb2tlblJlc3BvbnNlImEKE0NyZWF0ZUlzc3VlclJlcXVlc3QSIwoGaXNzdWVyGAEgASgLMhMubWVyaWRpYW4udjEuSXNzdWVyEhEKCWlzc3Vlcl9pZBgCIAEoCRISCgpyZXF1ZXN0X2lkGAMgASgJIjsKFENyZWF0ZUlzc3VlclJlc3BvbnNlEiMKBmlzc3VlchgBIAEoCzITLm1lcmlkaWFuLnYxLklzc3VlciIgChBHZXRJc3N1ZXJSZXF1ZXN0EgwKBG5hbWUYASABKAkiOAoRR2V0SXNzdWVyUmVzcG9uc2USIwoGaXNzdWVyGAEgASgLMhMubWVyaWRpYW4udjEuSXNzdWVyIl0KEkxpc3RJc3N1ZXJzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRIOCgZmaWx0ZXIYAyABKAkSEAoIb3JkZXJfYnkYBCABKAkiZgoTTGlzdElzc3VlcnNSZXNwb25zZRIkCgdpc3N1ZXJzGAEgAygLMhMubWVyaWRpYW4udjEuSXNzdWVyEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIQCghyZXZpc2lvbhgDIAEoAyJrChNVcGRhdGVJc3N1ZXJSZXF1ZXN0EiMKBmlzc3VlchgBIAEoCzITLm1lcmlkaWFuLnYxLklzc3VlchIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2siOwoUVXBkYXRlSXNzdWVyUmVzcG9uc2USIwoGaXNzdWVyGAEgASgLMhMubWVyaWRpYW4udjEuSXNzdWVyIjEKE0RlbGV0ZUlzc3VlclJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIhYKFERlbGV0ZUlzc3VlclJlc3BvbnNlIjkKFEV4cGxhaW5Jc3N1ZXJSZXF1ZXN0EgwKBG5hbWUYASABKAkSEwoLY2xhaW1zX2pzb24YAiABKAkilwEKFUV4cGxhaW5Jc3N1ZXJSZXNwb25zZRItCgVydWxlcxgBIAMoCzIeLm1lcmlkaWFuLnYxLklzc3VlclJ1bGVPdXRjb21lEhAKCHByb2JsZW1zGAIgAygJEhEKCXByaW5jaXBhbBgDIAEoCRIqCghiaW5kaW5ncxgEIAMoCzIYLm1lcmlkaWFuLnYxLlJvbGVCaW5kaW5nIloKEUlzc3VlclJ1bGVPdXRjb21lEiUKBHJ1bGUYASABKAsyFy5tZXJpZGlhbi52MS5Jc3N1ZXJSdWxlEg0KBWhvbGRzGAIgASgIEg8KB3Byb2JsZW0YAyABKAkiDwoNV2hvQW1JUmVxdWVzdCKpAQoOV2hvQW1JUmVzcG9uc2USEQoJcHJpbmNpcGFsGAEgASgJEhYKDmF1dGhlbnRpY2F0aW9uGAIgASgJEg8KB2FkZHJlc3MYAyABKAkSKgoIYmluZGluZ3MYBCADKAsyGC5tZXJpZGlhbi52MS5Sb2xlQmluZGluZxIvCgtleHBpcmVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiUwoKU2VjcmV0c0tleRIKCgJpZBgBIAEoCRIRCglvbGRlcl9pZHMYAiADKAkSEAoIbG9jYXRpb24YAyABKAkSFAoMc2VjcmV0X2NvdW50GAQgASgDIhYKFEdldFNlY3JldHNLZXlSZXF1ZXN0IkUKFUdldFNlY3JldHNLZXlSZXNwb25zZRIsCgtzZWNyZXRzX2tleRgBIAEoCzIXLm1lcmlkaWFuLnYxLlNlY3JldHNLZXkiGQoXUm90YXRlU2VjcmV0c0tleVJlcXVlc3QiSAoYUm90YXRlU2VjcmV0c0tleVJlc3BvbnNlEiwKC3NlY3JldHNfa2V5GAEgASgLMhcubWVyaWRpYW4udjEuU2VjcmV0c0tleTKLFgoNQWNjZXNzU2VydmljZRJWCg1DcmVhdGVQcm9qZWN0EiEubWVyaWRpYW4udjEuQ3JlYXRlUHJvamVjdFJlcXVlc3QaIi5tZXJpZGlhbi52MS5DcmVhdGVQcm9qZWN0UmVzcG9uc2USTQoKR2V0UHJvamVjdBIeLm1lcmlkaWFuLnYxLkdldFByb2plY3RSZXF1ZXN0Gh8ubWVyaWRpYW4udjEuR2V0UHJvamVjdFJlc3BvbnNlElMKDExpc3RQcm9qZWN0cxIgLm1lcmlkaWFuLnYxLkxpc3RQcm9qZWN0c1JlcXVlc3QaIS5tZXJpZGlhbi52MS5MaXN0UHJvamVjdHNSZXNwb25zZRJWCg1VcGRhdGVQcm9qZWN0EiEubWVyaWRpYW4udjEuVXBkYXRlUHJvamVjdFJlcXVlc3QaIi5tZXJpZGlhbi52MS5VcGRhdGVQcm9qZWN0UmVzcG9uc2USVgoNRGVsZXRlUHJvamVjdBIhLm1lcmlkaWFuLnYxLkRlbGV0ZVByb2plY3RSZXF1ZXN0GiIubWVyaWRpYW4udjEuRGVsZXRlUHJvamVjdFJlc3BvbnNlElwKD0NyZWF0ZUpvaW5Ub2tlbhIjLm1lcmlkaWFuLnYxLkNyZWF0ZUpvaW5Ub2tlblJlcXVlc3QaJC5tZXJpZGlhbi52MS5DcmVhdGVKb2luVG9rZW5SZXNwb25zZRJTCgxHZXRKb2luVG9rZW4SIC5tZXJpZGlhbi52MS5HZXRKb2luVG9rZW5SZXF1ZXN0GiEubWVyaWRpYW4udjEuR2V0Sm9pblRva2VuUmVzcG9uc2USWQoOTGlzdEpvaW5Ub2tlbnMSIi5tZXJpZGlhbi52MS5MaXN0Sm9pblRva2Vuc1JlcXVlc3QaIy5tZXJpZGlhbi52MS5MaXN0Sm9pblRva2Vuc1Jlc3BvbnNlElwKD1Jldm9rZUpvaW5Ub2tlbhIjLm1lcmlkaWFuLnYxLlJldm9rZUpvaW5Ub2tlblJlcXVlc3QaJC5tZXJpZGlhbi52MS5SZXZva2VKb2luVG9rZW5SZXNwb25zZRJcCg9EZWxldGVKb2luVG9rZW4SIy5tZXJpZGlhbi52MS5EZWxldGVKb2luVG9rZW5SZXF1ZXN0GiQubWVyaWRpYW4udjEuRGVsZXRlSm9pblRva2VuUmVzcG9uc2USdAoXR2V0Q2VydGlmaWNhdGVBdXRob3JpdHkSKy5tZXJpZGlhbi52MS5HZXRDZXJ0aWZpY2F0ZUF1dGhvcml0eVJlcXVlc3QaLC5tZXJpZGlhbi52MS5HZXRDZXJ0aWZpY2F0ZUF1dGhvcml0eVJlc3BvbnNlEn0KGlJvdGF0ZUNlcnRpZmljYXRlQXV0aG9yaXR5Ei4ubWVyaWRpYW4udjEuUm90YXRlQ2VydGlmaWNhdGVBdXRob3JpdHlSZXF1ZXN0Gi8ubWVyaWRpYW4udjEuUm90YXRlQ2VydGlmaWNhdGVBdXRob3JpdHlSZXNwb25zZRKVAQoiRmluaXNoQ2VydGlmaWNhdGVBdXRob3JpdHlSb3RhdGlvbhI2Lm1lcmlkaWFuLnYxLkZpbmlzaENlcnRpZmljYXRlQXV0aG9yaXR5Um90YXRpb25SZXF1ZXN0GjcubWVyaWRpYW4udjEuRmluaXNoQ2VydGlmaWNhdGVBdXRob3JpdHlSb3RhdGlvblJlc3BvbnNlElYKDUdldFNlY3JldHNLZXkSIS5tZXJpZGlhbi52MS5HZXRTZWNyZXRzS2V5UmVxdWVzdBoiLm1lcmlkaWFuLnYxLkdldFNlY3JldHNLZXlSZXNwb25zZRJfChBSb3RhdGVTZWNyZXRzS2V5EiQubWVyaWRpYW4udjEuUm90YXRlU2VjcmV0c0tleVJlcXVlc3QaJS5tZXJpZGlhbi52MS5Sb3RhdGVTZWNyZXRzS2V5UmVzcG9uc2USawoUQ3JlYXRlU2VydmljZUFjY291bnQSKC5tZXJpZGlhbi52MS5DcmVhdGVTZXJ2aWNlQWNjb3VudFJlcXVlc3QaKS5tZXJpZGlhbi52MS5DcmVhdGVTZXJ2aWNlQWNjb3VudFJlc3BvbnNlEmIKEUdldFNlcnZpY2VBY2NvdW50EiUubWVyaWRpYW4udjEuR2V0U2VydmljZUFjY291bnRSZXF1ZXN0GiYubWVyaWRpYW4udjEuR2V0U2VydmljZUFjY291bnRSZXNwb25zZRJoChNMaXN0U2VydmljZUFjY291bnRzEicubWVyaWRpYW4udjEuTGlzdFNlcnZpY2VBY2NvdW50c1JlcXVlc3QaKC5tZXJpZGlhbi52MS5MaXN0U2VydmljZUFjY291bnRzUmVzcG9uc2USawoUVXBkYXRlU2VydmljZUFjY291bnQSKC5tZXJpZGlhbi52MS5VcGRhdGVTZXJ2aWNlQWNjb3VudFJlcXVlc3QaKS5tZXJpZGlhbi52MS5VcGRhdGVTZXJ2aWNlQWNjb3VudFJlc3BvbnNlEmsKFERlbGV0ZVNlcnZpY2VBY2NvdW50EigubWVyaWRpYW4udjEuRGVsZXRlU2VydmljZUFjY291bnRSZXF1ZXN0GikubWVyaWRpYW4udjEuRGVsZXRlU2VydmljZUFjY291bnRSZXNwb25zZRJQCgtDcmVhdGVUb2tlbhIfLm1lcmlkaWFuLnYxLkNyZWF0ZVRva2VuUmVxdWVzdBogLm1lcmlkaWFuLnYxLkNyZWF0ZVRva2VuUmVzcG9uc2USTQoKTGlzdFRva2VucxIeLm1lcmlkaWFuLnYxLkxpc3RUb2tlbnNSZXF1ZXN0Gh8ubWVyaWRpYW4udjEuTGlzdFRva2Vuc1Jlc3BvbnNlElAKC1Jldm9rZVRva2VuEh8ubWVyaWRpYW4udjEuUmV2b2tlVG9rZW5SZXF1ZXN0GiAubWVyaWRpYW4udjEuUmV2b2tlVG9rZW5SZXNwb25zZRJTCgxDcmVhdGVJc3N1ZXISIC5tZXJpZGlhbi52MS5DcmVhdGVJc3N1ZXJSZXF1ZXN0GiEubWVyaWRpYW4udjEuQ3JlYXRlSXNzdWVyUmVzcG9uc2USSgoJR2V0SXNzdWVyEh0ubWVyaWRpYW4udjEuR2V0SXNzdWVyUmVxdWVzdBoeLm1lcmlkaWFuLnYxLkdldElzc3VlclJlc3BvbnNlElAKC0xpc3RJc3N1ZXJzEh8ubWVyaWRpYW4udjEuTGlzdElzc3VlcnNSZXF1ZXN0GiAubWVyaWRpYW4udjEuTGlzdElzc3VlcnNSZXNwb25zZRJTCgxVcGRhdGVJc3N1ZXISIC5tZXJpZGlhbi52MS5VcGRhdGVJc3N1ZXJSZXF1ZXN0GiEubWVyaWRpYW4udjEuVXBkYXRlSXNzdWVyUmVzcG9uc2USUwoMRGVsZXRlSXNzdWVyEiAubWVyaWRpYW4udjEuRGVsZXRlSXNzdWVyUmVxdWVzdBohLm1lcmlkaWFuLnYxLkRlbGV0ZUlzc3VlclJlc3BvbnNlElYKDUV4cGxhaW5Jc3N1ZXISIS5tZXJpZGlhbi52MS5FeHBsYWluSXNzdWVyUmVxdWVzdBoiLm1lcmlkaWFuLnYxLkV4cGxhaW5Jc3N1ZXJSZXNwb25zZRJBCgZXaG9BbUkSGi5tZXJpZGlhbi52MS5XaG9BbUlSZXF1ZXN0GhsubWVyaWRpYW4udjEuV2hvQW1JUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_meridian_v1_issuer, file_meridian_v1_join_token, file_meridian_v1_project, file_meridian_v1_service_account]);
 
 /**
  * Asks for a new Project.
@@ -1229,6 +1231,381 @@ export const RevokeTokenResponseSchema: GenMessage<RevokeTokenResponse> = /*@__P
   messageDesc(file_meridian_v1_access_service, 43);
 
 /**
+ * Asks for a new issuer.
+ *
+ * @generated from message meridian.v1.CreateIssuerRequest
+ */
+export type CreateIssuerRequest = Message<"meridian.v1.CreateIssuerRequest"> & {
+  /**
+   * The resource's `spec`; everything else is ignored.
+   *
+   * @generated from field: meridian.v1.Issuer issuer = 1;
+   */
+  issuer?: Issuer | undefined;
+
+  /**
+   * An id of the caller's own choice, the last part of the name: lower-case letters, digits and "-", at most 63,
+   * beginning with a letter. Absent: the server makes one.
+   *
+   * @generated from field: string issuer_id = 2;
+   */
+  issuerId: string;
+
+  /**
+   * At most 128 characters of the caller's own choice. The same id with the same content returns the resource that it
+   * already made; with other content it is refused. Remembered for at least an hour.
+   *
+   * @generated from field: string request_id = 3;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message meridian.v1.CreateIssuerRequest.
+ * Use `create(CreateIssuerRequestSchema)` to create a new message.
+ */
+export const CreateIssuerRequestSchema: GenMessage<CreateIssuerRequest> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 44);
+
+/**
+ * The answer.
+ *
+ * @generated from message meridian.v1.CreateIssuerResponse
+ */
+export type CreateIssuerResponse = Message<"meridian.v1.CreateIssuerResponse"> & {
+  /**
+   * The new resource.
+   *
+   * @generated from field: meridian.v1.Issuer issuer = 1;
+   */
+  issuer?: Issuer | undefined;
+};
+
+/**
+ * Describes the message meridian.v1.CreateIssuerResponse.
+ * Use `create(CreateIssuerResponseSchema)` to create a new message.
+ */
+export const CreateIssuerResponseSchema: GenMessage<CreateIssuerResponse> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 45);
+
+/**
+ * Asks for one issuer.
+ *
+ * @generated from message meridian.v1.GetIssuerRequest
+ */
+export type GetIssuerRequest = Message<"meridian.v1.GetIssuerRequest"> & {
+  /**
+   * The name, `issuers/{issuer}`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message meridian.v1.GetIssuerRequest.
+ * Use `create(GetIssuerRequestSchema)` to create a new message.
+ */
+export const GetIssuerRequestSchema: GenMessage<GetIssuerRequest> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 46);
+
+/**
+ * The answer.
+ *
+ * @generated from message meridian.v1.GetIssuerResponse
+ */
+export type GetIssuerResponse = Message<"meridian.v1.GetIssuerResponse"> & {
+  /**
+   * The resource.
+   *
+   * @generated from field: meridian.v1.Issuer issuer = 1;
+   */
+  issuer?: Issuer | undefined;
+};
+
+/**
+ * Describes the message meridian.v1.GetIssuerResponse.
+ * Use `create(GetIssuerResponseSchema)` to create a new message.
+ */
+export const GetIssuerResponseSchema: GenMessage<GetIssuerResponse> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 47);
+
+/**
+ * Asks for one page of issuers.
+ *
+ * @generated from message meridian.v1.ListIssuersRequest
+ */
+export type ListIssuersRequest = Message<"meridian.v1.ListIssuersRequest"> & {
+  /**
+   * How many to return. Default 100, at most 1000.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * Where the page starts: `next_page_token` of the answer before. All other fields must then be as before.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+
+  /**
+   * An AIP-160 filter over the resource's fields, such as `spec.disabled = true`.
+   *
+   * @generated from field: string filter = 3;
+   */
+  filter: string;
+
+  /**
+   * Fields to sort by, separated by commas, each with "desc" behind it if wanted. Default "name".
+   *
+   * @generated from field: string order_by = 4;
+   */
+  orderBy: string;
+};
+
+/**
+ * Describes the message meridian.v1.ListIssuersRequest.
+ * Use `create(ListIssuersRequestSchema)` to create a new message.
+ */
+export const ListIssuersRequestSchema: GenMessage<ListIssuersRequest> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 48);
+
+/**
+ * One page of issuers.
+ *
+ * @generated from message meridian.v1.ListIssuersResponse
+ */
+export type ListIssuersResponse = Message<"meridian.v1.ListIssuersResponse"> & {
+  /**
+   * The issuers.
+   *
+   * @generated from field: repeated meridian.v1.Issuer issuers = 1;
+   */
+  issuers: Issuer[];
+
+  /**
+   * Where the next page starts; empty at the end.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+
+  /**
+   * The revision that the page was read at.
+   *
+   * @generated from field: int64 revision = 3;
+   */
+  revision: bigint;
+};
+
+/**
+ * Describes the message meridian.v1.ListIssuersResponse.
+ * Use `create(ListIssuersResponseSchema)` to create a new message.
+ */
+export const ListIssuersResponseSchema: GenMessage<ListIssuersResponse> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 49);
+
+/**
+ * Asks to change an issuer.
+ *
+ * @generated from message meridian.v1.UpdateIssuerRequest
+ */
+export type UpdateIssuerRequest = Message<"meridian.v1.UpdateIssuerRequest"> & {
+  /**
+   * The resource: its name, the fields of `spec` to change and, if nothing may have been overlooked, the etag.
+   *
+   * @generated from field: meridian.v1.Issuer issuer = 1;
+   */
+  issuer?: Issuer | undefined;
+
+  /**
+   * Which fields to change, such as `spec.rules`. Absent: every field of `spec` that is present. "*": all of `spec`.
+   *
+   * @generated from field: google.protobuf.FieldMask update_mask = 2;
+   */
+  updateMask?: FieldMask | undefined;
+};
+
+/**
+ * Describes the message meridian.v1.UpdateIssuerRequest.
+ * Use `create(UpdateIssuerRequestSchema)` to create a new message.
+ */
+export const UpdateIssuerRequestSchema: GenMessage<UpdateIssuerRequest> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 50);
+
+/**
+ * The answer.
+ *
+ * @generated from message meridian.v1.UpdateIssuerResponse
+ */
+export type UpdateIssuerResponse = Message<"meridian.v1.UpdateIssuerResponse"> & {
+  /**
+   * The resource after the change.
+   *
+   * @generated from field: meridian.v1.Issuer issuer = 1;
+   */
+  issuer?: Issuer | undefined;
+};
+
+/**
+ * Describes the message meridian.v1.UpdateIssuerResponse.
+ * Use `create(UpdateIssuerResponseSchema)` to create a new message.
+ */
+export const UpdateIssuerResponseSchema: GenMessage<UpdateIssuerResponse> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 51);
+
+/**
+ * Asks to delete an issuer.
+ *
+ * @generated from message meridian.v1.DeleteIssuerRequest
+ */
+export type DeleteIssuerRequest = Message<"meridian.v1.DeleteIssuerRequest"> & {
+  /**
+   * The name, `issuers/{issuer}`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * If present, the resource must still have this etag.
+   *
+   * @generated from field: string etag = 2;
+   */
+  etag: string;
+};
+
+/**
+ * Describes the message meridian.v1.DeleteIssuerRequest.
+ * Use `create(DeleteIssuerRequestSchema)` to create a new message.
+ */
+export const DeleteIssuerRequestSchema: GenMessage<DeleteIssuerRequest> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 52);
+
+/**
+ * The answer.
+ *
+ * @generated from message meridian.v1.DeleteIssuerResponse
+ */
+export type DeleteIssuerResponse = Message<"meridian.v1.DeleteIssuerResponse"> & {
+};
+
+/**
+ * Describes the message meridian.v1.DeleteIssuerResponse.
+ * Use `create(DeleteIssuerResponseSchema)` to create a new message.
+ */
+export const DeleteIssuerResponseSchema: GenMessage<DeleteIssuerResponse> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 53);
+
+/**
+ * Asks what an issuer's rules make of claims.
+ *
+ * @generated from message meridian.v1.ExplainIssuerRequest
+ */
+export type ExplainIssuerRequest = Message<"meridian.v1.ExplainIssuerRequest"> & {
+  /**
+   * The name, `issuers/{issuer}`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * The claims of a token as a JSON object, such as a job prints; at most 16 KiB. Send no whole token: it proves who its
+   * holder is.
+   *
+   * @generated from field: string claims_json = 2;
+   */
+  claimsJson: string;
+};
+
+/**
+ * Describes the message meridian.v1.ExplainIssuerRequest.
+ * Use `create(ExplainIssuerRequestSchema)` to create a new message.
+ */
+export const ExplainIssuerRequestSchema: GenMessage<ExplainIssuerRequest> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 54);
+
+/**
+ * The answer.
+ *
+ * @generated from message meridian.v1.ExplainIssuerResponse
+ */
+export type ExplainIssuerResponse = Message<"meridian.v1.ExplainIssuerResponse"> & {
+  /**
+   * Each rule, in its order.
+   *
+   * @generated from field: repeated meridian.v1.IssuerRuleOutcome rules = 1;
+   */
+  rules: IssuerRuleOutcome[];
+
+  /**
+   * What else would keep a token with these claims out, such as its audience; empty if nothing. Its signature is not looked at.
+   *
+   * @generated from field: repeated string problems = 2;
+   */
+  problems: string[];
+
+  /**
+   * Who the caller would be; empty if the claims have no `sub`.
+   *
+   * @generated from field: string principal = 3;
+   */
+  principal: string;
+
+  /**
+   * What he may do.
+   *
+   * @generated from field: repeated meridian.v1.RoleBinding bindings = 4;
+   */
+  bindings: RoleBinding[];
+};
+
+/**
+ * Describes the message meridian.v1.ExplainIssuerResponse.
+ * Use `create(ExplainIssuerResponseSchema)` to create a new message.
+ */
+export const ExplainIssuerResponseSchema: GenMessage<ExplainIssuerResponse> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 55);
+
+/**
+ * What a rule makes of claims.
+ *
+ * @generated from message meridian.v1.IssuerRuleOutcome
+ */
+export type IssuerRuleOutcome = Message<"meridian.v1.IssuerRuleOutcome"> & {
+  /**
+   * The rule.
+   *
+   * @generated from field: meridian.v1.IssuerRule rule = 1;
+   */
+  rule?: IssuerRule | undefined;
+
+  /**
+   * Whether it holds.
+   *
+   * @generated from field: bool holds = 2;
+   */
+  holds: boolean;
+
+  /**
+   * Why it could not be answered, such as a claim that is not there; empty if it could.
+   *
+   * @generated from field: string problem = 3;
+   */
+  problem: string;
+};
+
+/**
+ * Describes the message meridian.v1.IssuerRuleOutcome.
+ * Use `create(IssuerRuleOutcomeSchema)` to create a new message.
+ */
+export const IssuerRuleOutcomeSchema: GenMessage<IssuerRuleOutcome> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_access_service, 56);
+
+/**
  * Asks who the caller is.
  *
  * @generated from message meridian.v1.WhoAmIRequest
@@ -1241,7 +1618,7 @@ export type WhoAmIRequest = Message<"meridian.v1.WhoAmIRequest"> & {
  * Use `create(WhoAmIRequestSchema)` to create a new message.
  */
 export const WhoAmIRequestSchema: GenMessage<WhoAmIRequest> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_access_service, 44);
+  messageDesc(file_meridian_v1_access_service, 57);
 
 /**
  * The answer.
@@ -1250,7 +1627,8 @@ export const WhoAmIRequestSchema: GenMessage<WhoAmIRequest> = /*@__PURE__*/
  */
 export type WhoAmIResponse = Message<"meridian.v1.WhoAmIResponse"> & {
   /**
-   * Who calls, such as `serviceAccounts/ci`. What he makes is his own by this name.
+   * Who calls, such as `serviceAccounts/ci`, or `issuers/github/subjects/SUB` with the `sub` of his token. What he makes is his
+   * own by this name.
    *
    * @generated from field: string principal = 1;
    */
@@ -1290,7 +1668,7 @@ export type WhoAmIResponse = Message<"meridian.v1.WhoAmIResponse"> & {
  * Use `create(WhoAmIResponseSchema)` to create a new message.
  */
 export const WhoAmIResponseSchema: GenMessage<WhoAmIResponse> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_access_service, 45);
+  messageDesc(file_meridian_v1_access_service, 58);
 
 /**
  * What seals the secrets in the server's records. The keys themselves never leave the server.
@@ -1332,7 +1710,7 @@ export type SecretsKey = Message<"meridian.v1.SecretsKey"> & {
  * Use `create(SecretsKeySchema)` to create a new message.
  */
 export const SecretsKeySchema: GenMessage<SecretsKey> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_access_service, 46);
+  messageDesc(file_meridian_v1_access_service, 59);
 
 /**
  * Asks for the keys of the secrets.
@@ -1347,7 +1725,7 @@ export type GetSecretsKeyRequest = Message<"meridian.v1.GetSecretsKeyRequest"> &
  * Use `create(GetSecretsKeyRequestSchema)` to create a new message.
  */
 export const GetSecretsKeyRequestSchema: GenMessage<GetSecretsKeyRequest> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_access_service, 47);
+  messageDesc(file_meridian_v1_access_service, 60);
 
 /**
  * The answer.
@@ -1368,7 +1746,7 @@ export type GetSecretsKeyResponse = Message<"meridian.v1.GetSecretsKeyResponse">
  * Use `create(GetSecretsKeyResponseSchema)` to create a new message.
  */
 export const GetSecretsKeyResponseSchema: GenMessage<GetSecretsKeyResponse> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_access_service, 48);
+  messageDesc(file_meridian_v1_access_service, 61);
 
 /**
  * Asks for a new key.
@@ -1383,7 +1761,7 @@ export type RotateSecretsKeyRequest = Message<"meridian.v1.RotateSecretsKeyReque
  * Use `create(RotateSecretsKeyRequestSchema)` to create a new message.
  */
 export const RotateSecretsKeyRequestSchema: GenMessage<RotateSecretsKeyRequest> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_access_service, 49);
+  messageDesc(file_meridian_v1_access_service, 62);
 
 /**
  * The answer.
@@ -1404,7 +1782,7 @@ export type RotateSecretsKeyResponse = Message<"meridian.v1.RotateSecretsKeyResp
  * Use `create(RotateSecretsKeyResponseSchema)` to create a new message.
  */
 export const RotateSecretsKeyResponseSchema: GenMessage<RotateSecretsKeyResponse> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_access_service, 50);
+  messageDesc(file_meridian_v1_access_service, 63);
 
 /**
  * Keeps who may have what of the pool: its projects, what lets Macs in, and what lets programs in.
@@ -1653,6 +2031,70 @@ export const AccessService: GenService<{
     methodKind: "unary";
     input: typeof RevokeTokenRequestSchema;
     output: typeof RevokeTokenResponseSchema;
+  },
+  /**
+   * Creates an issuer, whose tokens let callers in. Errors: INVALID_ARGUMENT (also: another issuer has the URL),
+   * ALREADY_EXISTS, RESOURCE_EXHAUSTED (too many).
+   *
+   * @generated from rpc meridian.v1.AccessService.CreateIssuer
+   */
+  createIssuer: {
+    methodKind: "unary";
+    input: typeof CreateIssuerRequestSchema;
+    output: typeof CreateIssuerResponseSchema;
+  },
+  /**
+   * Returns one issuer. Errors: NOT_FOUND.
+   *
+   * @generated from rpc meridian.v1.AccessService.GetIssuer
+   */
+  getIssuer: {
+    methodKind: "unary";
+    input: typeof GetIssuerRequestSchema;
+    output: typeof GetIssuerResponseSchema;
+  },
+  /**
+   * Returns issuers, page by page. Errors: INVALID_ARGUMENT (filter, order, page token).
+   *
+   * @generated from rpc meridian.v1.AccessService.ListIssuers
+   */
+  listIssuers: {
+    methodKind: "unary";
+    input: typeof ListIssuersRequestSchema;
+    output: typeof ListIssuersResponseSchema;
+  },
+  /**
+   * Changes an issuer. Takes effect at once: calls that go on for long (watches, waits, commands) end with ABORTED if what
+   * their callers may do has changed, and with UNAUTHENTICATED if they would no longer be let in. Errors: NOT_FOUND,
+   * INVALID_ARGUMENT, ABORTED (etag).
+   *
+   * @generated from rpc meridian.v1.AccessService.UpdateIssuer
+   */
+  updateIssuer: {
+    methodKind: "unary";
+    input: typeof UpdateIssuerRequestSchema;
+    output: typeof UpdateIssuerResponseSchema;
+  },
+  /**
+   * Deletes an issuer: its tokens are refused from now on. Errors: NOT_FOUND, ABORTED (etag).
+   *
+   * @generated from rpc meridian.v1.AccessService.DeleteIssuer
+   */
+  deleteIssuer: {
+    methodKind: "unary";
+    input: typeof DeleteIssuerRequestSchema;
+    output: typeof DeleteIssuerResponseSchema;
+  },
+  /**
+   * Says what an issuer's rules make of a token's claims, and why: for whoever writes them. Nothing is proven of the claims.
+   * Errors: NOT_FOUND, INVALID_ARGUMENT (the claims are no JSON object).
+   *
+   * @generated from rpc meridian.v1.AccessService.ExplainIssuer
+   */
+  explainIssuer: {
+    methodKind: "unary";
+    input: typeof ExplainIssuerRequestSchema;
+    output: typeof ExplainIssuerResponseSchema;
   },
   /**
    * Returns who the caller is, as the server found out, and what he may do.
