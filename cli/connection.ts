@@ -4,7 +4,7 @@
  * place that makes the transport; how the server proves itself is decided in `trust.ts`.
  */
 import { type CommandUnknownOpts, InvalidArgumentError, Option } from "@commander-js/extra-typings";
-import type { Interceptor, Transport } from "@connectrpc/connect";
+import { Code, ConnectError, type Interceptor, type Transport } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { type Fingerprint, parseFingerprint } from "../shared/tls/fingerprint.ts";
 import { tlsProtocol } from "../shared/tls/protocol.ts";
@@ -12,6 +12,7 @@ import { contextFilePath, readContextFile, type ServerContext } from "./context-
 import { readOwnServer } from "./data-directory.ts";
 import { wrongUsage } from "./failure.ts";
 import type { Terminal } from "./terminal.ts";
+import { type TokenSource, tokenFromCommand } from "./token-command.ts";
 import { parseFingerprintFlag, readCaFile, resolveTrust, type Trust, type TrustSettings } from "./trust.ts";
 import { type Address, formatAddress, parseAddress } from "./values/address.ts";
 import { parseDurationMs } from "./values/duration.ts";
@@ -25,7 +26,10 @@ const messageMaxBytes = 64 * 1024 * 1024;
 export interface Connection {
   /** host:port. */
   readonly server: string;
+  /** What proves who calls. */
   readonly token?: string;
+  /** Or where that comes from, if another one can be had when it has ended. */
+  readonly tokenSource?: TokenSource;
   /** The deadline of each call. */
   readonly timeoutMs: number;
   /** Default plain text. */
@@ -40,6 +44,7 @@ export function connectionOptions(): readonly Option[] {
       `the server's gRPC address (default: the context's, that of a server here, or ${defaultServer})`,
     ),
     new Option("--token <token>", "proves who you are; better in MERIDIAN_TOKEN, since others can see your flags"),
+    new Option("--token-command <command>", "prints the token, when one is needed: for tokens that end soon"),
     new Option("--context <name>", "use this server of the context file"),
     new Option("--ca-fingerprint <digest>", "the server's CA, as its log has it: sha256:…").argParser(
       parseFingerprintFlag,
@@ -55,6 +60,7 @@ export function connectionOptions(): readonly Option[] {
 export interface ConnectionFlags {
   readonly server: string | undefined;
   readonly token: string | undefined;
+  readonly tokenCommand: string | undefined;
   readonly context: string | undefined;
   readonly timeoutMs: number | undefined;
   readonly insecure: boolean;
@@ -74,6 +80,7 @@ export function connectionFlags(command: CommandUnknownOpts): ConnectionFlags {
   return {
     server: text("server"),
     token: text("token"),
+    tokenCommand: text("tokenCommand"),
     context: text("context"),
     timeoutMs: typeof timeout === "number" ? timeout : undefined,
     insecure: options["insecure"] === true,
@@ -86,13 +93,24 @@ export function connectionFlags(command: CommandUnknownOpts): ConnectionFlags {
 export async function resolveConnection(flags: ConnectionFlags, terminal: Terminal): Promise<Connection> {
   const context = contextOf(flags, terminal) ?? ownServer(flags, terminal);
   const server = checkedAddress(flags.server ?? context?.server ?? defaultServer);
-  const token = flags.token ?? context?.token;
+  const token = flags.token ?? (flags.tokenCommand === undefined ? context?.token : undefined);
+  const tokenSource = tokenSourceOf(flags, terminal);
   return {
     server: formatAddress(server),
     timeoutMs: flags.timeoutMs ?? defaultTimeoutMs,
     ...(token !== undefined && { token }),
+    ...(tokenSource !== undefined && { tokenSource }),
     trust: await resolveTrust(trustSettings(flags, context), server, terminal),
   };
+}
+
+/** A token that is said outright wins over a command, and both over what the context has. */
+function tokenSourceOf(
+  { token, tokenCommand: command }: ConnectionFlags,
+  { environment, clock, interrupted: signal }: Terminal,
+): TokenSource | undefined {
+  if (token !== undefined || command === undefined) return undefined;
+  return tokenFromCommand({ command, environment, clock, signal });
 }
 
 /** Flags win as a whole: a pin of theirs is not softened by what a context has. */
@@ -143,7 +161,7 @@ export function openTransport(connection: Connection): { readonly transport: Tra
     sessionManager,
     defaultTimeoutMs: connection.timeoutMs,
     readMaxBytes: messageMaxBytes,
-    interceptors: connection.token === undefined ? [] : [bearer(connection.token)],
+    interceptors: [...proofOf(connection)],
   });
   return { transport, close: () => sessionManager.abort() };
 }
@@ -157,9 +175,19 @@ function checkedAddress(text: string): Address {
   }
 }
 
-function bearer(token: string): Interceptor {
-  return (next) => (request) => {
-    request.header.set("authorization", `Bearer ${token}`);
-    return next(request);
+function proofOf({ token, tokenSource }: Connection): readonly Interceptor[] {
+  if (tokenSource !== undefined) return [bearer(tokenSource)];
+  return token === undefined ? [] : [bearer({ token: () => Promise.resolve(token), forget: () => undefined })];
+}
+
+function bearer(tokens: TokenSource): Interceptor {
+  return (next) => async (request) => {
+    request.header.set("authorization", `Bearer ${await tokens.token()}`);
+    try {
+      return await next(request);
+    } catch (error) {
+      if (error instanceof ConnectError && error.code === Code.Unauthenticated) tokens.forget();
+      throw error;
+    }
   };
 }

@@ -24,6 +24,7 @@ const clientNouns: Readonly<Record<string, NounLoader>> = {
   pool: async () => (await import("./pool.ts")).registerPool,
   event: async () => (await import("./event.ts")).registerEvent,
   account: async () => (await import("./account.ts")).registerAccount,
+  issuer: async () => (await import("./issuer.ts")).registerIssuer,
   whoami: async () => (await import("./who-am-i.ts")).registerWhoAmI,
   token: async () => (await import("./token.ts")).registerToken,
   secrets: async () => (await import("./secrets.ts")).registerSecrets,

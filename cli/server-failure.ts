@@ -24,13 +24,15 @@ export function describeFailure(error: unknown, connection: Connection, interrup
   if (error instanceof Failure || error instanceof QuietExit) return error;
   if (interrupted.aborted) return new QuietExit(exitCodes.interrupted);
   if (!(error instanceof ConnectError)) return error instanceof Error ? error : new Error(String(error));
+  // A call that could not be begun, for want of a token say: the library wraps what was thrown.
+  if (error.cause instanceof Failure) return error.cause;
   if (isSaidByServer(error)) return serverSaid(error);
   return nothingCame(error, connection);
 }
 
 /** Whether a call that repeats itself may try again: the server is away, or the connection broke. */
 export function isConnectionLost(error: unknown): boolean {
-  if (!(error instanceof ConnectError)) return false;
+  if (!(error instanceof ConnectError) || error.cause instanceof Failure) return false;
   // A connection that breaks in the middle of a call shows as canceled or aborted, without the details of a server's answer.
   return error.code === Code.Unavailable || (!isSaidByServer(error) && brokenCodes.includes(error.code));
 }
@@ -75,7 +77,9 @@ function hintFor(error: ConnectError, reason: string): string | undefined {
     case "INTERNAL_ERROR":
       return "That is a bug of Meridian's; the server's log has more.";
     default:
-      return error.code === Code.Unauthenticated ? "Give a token with --token or MERIDIAN_TOKEN." : undefined;
+      return error.code === Code.Unauthenticated
+        ? "Give a token with --token, MERIDIAN_TOKEN or --token-command."
+        : undefined;
   }
 }
 
@@ -93,6 +97,7 @@ const nouns: ReadonlyMap<string, string> = new Map([
   ["serviceAccounts", "account"],
   ["joinTokens", "token"],
   ["tokens", "token"],
+  ["issuers", "issuer"],
 ]);
 
 function nothingCame(error: ConnectError, connection: Connection): Failure {

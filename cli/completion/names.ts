@@ -48,6 +48,10 @@ const sources = {
     const { serviceAccounts } = await createClient(AccessService, transport).listServiceAccounts(request);
     return serviceAccounts.map(({ name, spec }) => ({ text: shortName(name), description: spec?.description ?? "" }));
   },
+  issuer: async (transport: Transport) => {
+    const { issuers } = await createClient(AccessService, transport).listIssuers(request);
+    return issuers.map(({ name, spec }) => ({ text: shortName(name), description: spec?.url ?? "" }));
+  },
 } as const;
 
 type Named = keyof typeof sources | "context";
@@ -72,6 +76,7 @@ export async function completeNames(
       {
         server: setting("server", "MERIDIAN_SERVER"),
         token: setting("token", "MERIDIAN_TOKEN"),
+        tokenCommand: setting("token-command", "MERIDIAN_TOKEN_COMMAND"),
         context: setting("context", "MERIDIAN_CONTEXT"),
         timeoutMs: deadlineMs,
         insecure: false,

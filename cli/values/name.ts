@@ -10,6 +10,7 @@ const collections = [
   "joinTokens",
   "serviceAccounts",
   "tokens",
+  "issuers",
 ] as const;
 export type Collection = (typeof collections)[number];
 

@@ -1,6 +1,7 @@
 /** Waiting for VMs: the server says when a wait is over; a connection that breaks meanwhile is made again. */
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { required } from "../../shared/assert.ts";
 import { sleep } from "../../shared/clock.ts";
 import { type Vm, VmSchema, type VmStatus_State } from "../../shared/gen/es/meridian/v1/vm_pb.ts";
@@ -107,11 +108,16 @@ async function waitForVm(session: Session, name: string, { states, timeoutMs }: 
       return answer.vm ?? create(VmSchema, { name });
     } catch (error) {
       // A server that restarts comes back in a moment, and the VM does not notice.
-      const isWorthRepeating = isConnectionLost(error) && !interrupted.aborted && leftMs > retryMs;
-      if (!isWorthRepeating) throw error;
+      const isWorthRepeating = (isConnectionLost(error) || canRenewToken(session, error)) && leftMs > retryMs;
+      if (!isWorthRepeating || interrupted.aborted) throw error;
       await sleep(clock, retryMs, interrupted);
     }
   }
+}
+
+/** The token ended during the wait, and there is another one to be had. */
+function canRenewToken({ connection }: Session, error: unknown): boolean {
+  return connection.tokenSource !== undefined && error instanceof ConnectError && error.code === Code.Unauthenticated;
 }
 
 async function failedWait(session: Session, name: string, reason: unknown): Promise<WaitOutcome> {

@@ -63,7 +63,7 @@ describe("a job that comes with a token of its build system", () => {
   async function refusal(token: string): Promise<Refusal> {
     try {
       const { principal } = await whoIs(token);
-      assert.fail(`${principal} was let in`);
+      return assert.fail(`${principal} was let in`);
     } catch (error) {
       return refusalOf(error);
     }
@@ -122,7 +122,7 @@ describe("a job that comes with a token of its build system", () => {
     const vms = createClient(VmService, await transportOf(await issuer.token()));
     const spec = { template: "templates/golden", project: "acme" };
     await vms.createVm({ vmId: "build-7", vm: { spec } });
-    const { vm } = await vms.waitVm({ name: "vms/build-7", state: VmStatus_State.RUNNING });
+    const { vm } = await vms.waitVm({ name: "vms/build-7", states: [VmStatus_State.RUNNING] });
     assert.equal(vm?.status?.host, "hosts/mac-1");
     const elsewhere = await vms.createVm({ vm: { spec: { ...spec, project: "other" } } }).catch(refusalOf);
     assert.equal("reason" in elsewhere && elsewhere.reason, "ROLE_MISSING");
@@ -207,7 +207,7 @@ describe("a job that comes with a token of its build system", () => {
 
     it("with the issuer's public key used as a secret", async () => {
       const { id: kid, publicJwk } = issuer.newestKey;
-      const publicKey: KeyObject = createPublicKey({ key: publicJwk as never, format: "jwk" });
+      const publicKey: KeyObject = createPublicKey({ key: publicJwk, format: "jwk" });
       const secret = Buffer.from(publicKey.export({ type: "spki", format: "pem" }));
       const swapped = await new SignJWT({ ...issuer.claims() }).setProtectedHeader({ alg: "HS256", kid }).sign(secret);
       assert.match((await refusal(swapped)).message, /signed by a method that is not taken/);
