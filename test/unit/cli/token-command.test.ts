@@ -23,7 +23,7 @@ describe("--token-command", () => {
 
   it("is run once for a verb's calls, and its output sent as their token", async () => {
     const vms = { getVm: () => ({ vm: create(VmSchema, { name: "vms/a" }) }) };
-    const environment = { PATH: process.env["PATH"], MERIDIAN_TOKEN_COMMAND: counting() };
+    const environment = { PATH: process.env["PATH"] ?? "", MERIDIAN_TOKEN_COMMAND: counting() };
     const { calls, err } = await runAgainst({ vms }, ["vm", "get", "a", "b", "c"], { environment });
     assert.deepEqual(
       calls.map(({ authorization }) => authorization),
@@ -43,7 +43,7 @@ describe("--token-command", () => {
         return { vm: create(VmSchema, { name: "vms/a", status: { state: VmStatus_State.RUNNING } }) };
       },
     };
-    const environment = { PATH: process.env["PATH"] };
+    const environment = { PATH: process.env["PATH"] ?? "" };
     const ran = await runAgainst({ vms }, ["vm", "wait", "a", "--token-command", counting()], { environment });
     assert.equal(ran.exitCode, 0, ran.err);
     const waits = ran.calls.filter(({ name }) => name === "WaitVm");
@@ -69,7 +69,7 @@ describe("--token-command", () => {
   for (const [command, message] of failures) {
     it(`tells why no token came of \`${command}\`, and nothing of what it printed`, async () => {
       const ran = await runAgainst({}, ["vm", "get", "a", "--token-command", command], {
-        environment: { PATH: process.env["PATH"] },
+        environment: { PATH: process.env["PATH"] ?? "" },
       });
       assert.equal(ran.exitCode, 4);
       assert.match(ran.err, message);
