@@ -44,6 +44,8 @@ export function createInMemoryApi(mac: SimulatedMac): ParallelsApi {
       }, signal),
     listVms: (signal) => read(async () => (await mac.listVms()).map((vm) => toParallelsVm(vm, mac)), signal),
     listCachedImages: (signal) => read(async () => (await mac.cachedImages()).map(toCachedManifest), signal),
+    removeCachedImage: ({ catalogId, version }, signal) =>
+      act(() => mac.removeCachedImages(catalogId, version), signal),
 
     changeState: (vmId, verb, options = {}) =>
       act(async () => {

@@ -40,6 +40,10 @@ export function findRefusal(command: Command, context: CheckContext): CommandFai
 }
 
 function findFault(command: Command): string | undefined {
+  if (command.action?.$case === "purgeImage") {
+    const { catalogId, version } = command.action.purgeImage;
+    return catalogId === "" || version === "" ? "The command does not name an image and its version." : undefined;
+  }
   if (command.hostVmName === "" && command.hostVmId === "") return "The command names no VM.";
   switch (command.action?.$case) {
     case "create": {

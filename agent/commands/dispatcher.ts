@@ -264,8 +264,12 @@ export class CommandDispatcher {
     };
   }
 
-  /** Under which key the commands of one VM take turns. A VM of a person's may be meant by its id or by its name. */
+  /** Under which key the commands of one VM, or image, take turns. A VM of a person's may be meant by its id or by its name. */
   #vmKey(command: Command): string {
+    if (command.action?.$case === "purgeImage") {
+      const { catalogId, version } = command.action.purgeImage;
+      return `image:${catalogId.toUpperCase()}/${version}`;
+    }
     if (command.vmUid !== "") return `uid:${command.vmUid}`;
     const vms = [...this.#options.hostVms.vms()];
     const reference = command.hostVmId === "" ? command.hostVmName : command.hostVmId;

@@ -17,6 +17,8 @@ export interface ParallelsApi {
   listVms(signal?: AbortSignal): Promise<readonly ParallelsVm[]>;
   /** The catalog images in the Mac's cache. */
   listCachedImages(signal?: AbortSignal): Promise<readonly CachedManifest[]>;
+  /** Asks for the removal of one version of an image from the Mac's cache. That it is gone, a list says. */
+  removeCachedImage(image: CachedVersion, signal?: AbortSignal): Promise<void>;
 
   /** Changes a VM's state; resolves when Parallels Desktop says that it is done. */
   changeState(vmId: string, verb: StateVerb, options?: ChangeStateOptions): Promise<void>;
@@ -106,9 +108,13 @@ export interface ParallelsVm {
   readonly uptimeSeconds: number;
 }
 
-export interface CachedManifest {
+/** Neither is empty: the service takes less for more, and would remove all versions, or everything. */
+export interface CachedVersion {
   readonly catalogId: string;
   readonly version: string;
+}
+
+export interface CachedManifest extends CachedVersion {
   readonly architecture: string;
   readonly sizeMib: number;
 }

@@ -3,10 +3,18 @@
  * and answer stand beside each other in the files that it names, all of them on one `ServiceClient`.
  */
 import type { Logger } from "pino";
+import { assert } from "../../shared/assert.ts";
 import { type Clock, systemClock } from "../../shared/clock.ts";
 import { type IdSource, randomIds } from "../../shared/ids.ts";
 import { silentLogger } from "../../shared/log.ts";
-import { type DiskSpace, type ParallelsApi, ParallelsError, type ParallelsJob, type ParallelsListener } from "./api.ts";
+import {
+  type CachedVersion,
+  type DiskSpace,
+  type ParallelsApi,
+  ParallelsError,
+  type ParallelsJob,
+  type ParallelsListener,
+} from "./api.ts";
 import { parseBaseUrl } from "./base-url.ts";
 import { type Credentials, prepareLogin } from "./credentials.ts";
 import { EventSubscription } from "./event-subscription.ts";
@@ -53,6 +61,7 @@ export function createHttpParallelsApi(options: HttpParallelsApiOptions): Parall
     readLicence: async (signal) => decodeLicence(await read("/config/parallels-desktop/license", signal)),
     listVms: async (signal) => decodeVms(await read("/machines", signal)),
     listCachedImages: async (signal) => decodeCache(await read("/cache", signal)),
+    removeCachedImage: (image, signal) => removeCachedImage(client, image, signal),
     changeState: (vmId, verb, change) => verbs.change(vmId, verb, change),
     deleteVm: (vmId, removal) => deleteVm(client, vmId, removal),
     cloneVm: (vmId, cloneName, signal) => cloneVm(client, vmId, { cloneName, signal }),
@@ -78,6 +87,16 @@ export function createHttpParallelsApi(options: HttpParallelsApiOptions): Parall
       await client.close();
     },
   };
+}
+
+async function removeCachedImage(
+  client: ServiceClient,
+  { catalogId, version }: CachedVersion,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  assert(catalogId !== "" && version !== "", "an image that is removed has an id and a version");
+  const path = pathOf`/cache/${catalogId}/${version}`;
+  await client.call({ method: "DELETE", path, limitMs: client.limits.deleteMs, signal });
 }
 
 /** Free space as measured where VMs are kept; the total comes from the hardware, when that is to be had. */

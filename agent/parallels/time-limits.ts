@@ -7,7 +7,7 @@ export interface TimeLimits {
   readonly readMs: number;
   /** A change of a VM, in ms. Default 200 s: the service gives `prlctl` three minutes. */
   readonly changeMs: number;
-  /** The removal of a VM, in ms. Default 10 min: it may stop the VM first, and its files are large. */
+  /** The removal of a VM or of a cached image, in ms. Default 10 min: it may stop the VM first, and its files are large. */
   readonly deleteMs: number;
   /** To begin a create, in ms. Default 60 s: the work itself is a job. */
   readonly createMs: number;

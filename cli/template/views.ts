@@ -17,6 +17,7 @@ import { formatLabels } from "../values/label.ts";
 import { shortName } from "../values/name.ts";
 import { formatReadiness } from "../values/readiness.ts";
 import { formatResources } from "../values/resources.ts";
+import { formatPurge } from "./purge-view.ts";
 
 export function templateState({ status }: Template): string {
   return enumName(TemplateStatus_StateSchema, status?.state ?? TemplateStatus_State.UNSPECIFIED);
@@ -61,6 +62,7 @@ export function templateDetail(session: Session, template: Template): string {
     .sentence(spec?.description ?? "")
     .facts([
       ["Why", formatStanding(session, template)],
+      ["Images", status?.purge === undefined ? "" : formatPurge(status.purge)],
       ["Source", templateSource(template)],
       ["Guest", guest.filter((word) => word !== "").join(" on ")],
       ["Resources", formatResources(spec?.resources)],

@@ -40,6 +40,7 @@ import {
   applyJoinTokenRevoke,
 } from "./enrolment.ts";
 import { applyHostConnected, applyHostDisconnected, applyHostHeard, applyHostInventoried } from "./host-report.ts";
+import { applyImagesPurge } from "./image-purges.ts";
 import { applyOrphanRemove } from "./orphans.ts";
 import { applyVmPreempting, applyVmSpared } from "./preemption.ts";
 import { applyVmReserved } from "./reservation.ts";
@@ -159,6 +160,8 @@ function apply(pool: Pool, event: PoolEvent, timeMs: number): EventReplies[PoolE
       return applyVmRevoked(pool, event, timeMs);
     case "orphan-remove":
       return applyOrphanRemove(pool, event, timeMs);
+    case "images-purge":
+      return applyImagesPurge(pool, event, timeMs);
     case "host-probed":
       return applyHostProbed(pool, event, timeMs);
     case "tick":

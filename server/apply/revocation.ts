@@ -3,8 +3,9 @@
  * placed: those that wait are out of the queue at once. Their records, and those that are being made, end in the same batch,
  * as many as a batch bears; the planner sees to the rest right after it.
  */
-import { notFound } from "../../shared/errors.ts";
+import { fieldInvalid, notFound } from "../../shared/errors.ts";
 import type { TemplateJudge, VmRevoked } from "../pool/events.ts";
+import type { ImageVersion } from "../pool/image-purge.ts";
 import { revokedPerBatchMax } from "../pool/limits.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { TemplateRecord, TemplateStanding } from "../pool/template.ts";
@@ -18,8 +19,9 @@ export function applyTemplateJudge(pool: Pool, event: TemplateJudge, timeMs: num
   if (template === undefined) throw notFound(`templates/${event.id}`);
   checkEtag(template, event.etag, `templates/${event.id}`);
   const { standing: before, ...rest } = template;
+  const purges = event.purgesImages === true ? purgedImage(template) : undefined;
   if (isSaid(before, event)) return template;
-  const standing = standingOf(event, timeMs);
+  const standing = standingOf(event, purges, timeMs);
   const after: TemplateRecord = {
     ...rest,
     updateTimeMs: timeMs,
@@ -79,16 +81,33 @@ function revokeVm(pool: Pool, vm: VmRecord, timeMs: number): boolean {
   return true;
 }
 
-/** Saying the same again changes nothing; of a revocation that is to stop what runs, to say so as well is more. */
-function isSaid(standing: TemplateStanding | undefined, { state, reason, stopsRunning }: TemplateJudge): boolean {
-  if (standing === undefined) return state === "ACTIVE";
-  return (
-    standing.state === state && standing.reason === reason && (standing.stopsRunning === true || stopsRunning !== true)
+/** What is in the caches of hosts for the template. */
+function purgedImage({ id, spec: { source } }: TemplateRecord): ImageVersion {
+  if (source.kind === "catalog") return { catalogId: source.catalogId, version: source.version };
+  throw fieldInvalid(
+    "purge_images",
+    `is only for templates of a catalog; templates/${id} is cloned from "${source.vmName}", which has to be removed by hand`,
   );
 }
 
-function standingOf(event: TemplateJudge, timeMs: number): TemplateStanding | undefined {
-  const { state, reason, by, stopsRunning } = event;
+/** Saying the same again changes nothing; of a revocation, to stop what runs or to remove the images as well is more. */
+function isSaid(standing: TemplateStanding | undefined, event: TemplateJudge): boolean {
+  if (standing === undefined) return event.state === "ACTIVE";
+  return (
+    standing.state === event.state &&
+    standing.reason === event.reason &&
+    (standing.stopsRunning === true || event.stopsRunning !== true) &&
+    (standing.purges !== undefined || event.purgesImages !== true)
+  );
+}
+
+function standingOf(
+  { state, reason, by, stopsRunning }: TemplateJudge,
+  purges: ImageVersion | undefined,
+  timeMs: number,
+): TemplateStanding | undefined {
   if (state === "ACTIVE") return undefined;
-  return { state, reason, by, timeMs, ...(state === "REVOKED" && stopsRunning === true ? { stopsRunning } : {}) };
+  const said = { state, reason, by, timeMs };
+  if (state === "TAINTED") return said;
+  return { ...said, ...(stopsRunning === true ? { stopsRunning } : {}), ...(purges === undefined ? {} : { purges }) };
 }

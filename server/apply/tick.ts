@@ -11,6 +11,7 @@ import {
 } from "../../shared/ids.ts";
 import type { HostRecord } from "../pool/host.ts";
 import { nextHostState } from "../pool/host-machine.ts";
+import { nextPurgeMs } from "../pool/image-purge.ts";
 import { pendingExpiry } from "../pool/lease.ts";
 import { historyEntriesMax, historyRetentionMs, requestRetentionMs } from "../pool/limits.ts";
 import { nextRemovalMs } from "../pool/orphan.ts";
@@ -136,7 +137,7 @@ function hostDue(pool: Pool, id: HostId, timeMs: number): void {
   if (troubleMs !== undefined) pool.deadlines.schedule(`host/${id}`, troubleMs);
   const contact = pool.contact(id);
   if (host === undefined) return;
-  // Planners look at what is due of a drain, and of orphans.
+  // Planners look at what is due of a drain, of orphans, and of images that are to go.
   if (host.spec.drain?.deadlineMs !== undefined) {
     if (host.spec.drain.deadlineMs <= timeMs) pool.dirtyHosts.add(id);
     else pool.deadlines.schedule(`host/${id}`, host.spec.drain.deadlineMs);
@@ -145,6 +146,11 @@ function hostDue(pool: Pool, id: HostId, timeMs: number): void {
   if (removalMs !== undefined) {
     if (removalMs <= timeMs) pool.dirtyHosts.add(id);
     else pool.deadlines.schedule(`host/${id}`, removalMs);
+  }
+  const purgeMs = nextPurgeMs(host);
+  if (purgeMs !== undefined) {
+    if (purgeMs <= timeMs) pool.dirtyHosts.add(id);
+    else pool.deadlines.schedule(`host/${id}`, purgeMs);
   }
   if (contact === undefined || host.state === "ENROLLED" || host.state === "LOST") return;
   const lostAtMs = contact.silentAtMs + pool.settings.hosts.lostAfterMs;

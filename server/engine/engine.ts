@@ -11,6 +11,7 @@ import type { Logger } from "../../shared/log.ts";
 import type { BootClock } from "../../shared/machine.ts";
 import { applyEvent } from "../apply/apply-event.ts";
 import { planDrain } from "../planners/drain.ts";
+import { planPurges } from "../planners/image-purges.ts";
 import { planVmStep } from "../planners/lifecycle.ts";
 import { planRemovals } from "../planners/orphans.ts";
 import { planNotice } from "../planners/preemption.ts";
@@ -279,6 +280,8 @@ export class Engine implements EngineApi {
       if (host === undefined) continue;
       for (const decision of planDrain(this.pool, host, nowMs)) applyEvent(this.pool, decision, nowMs);
       for (const decision of planRemovals(host, nowMs)) applyEvent(this.pool, decision, nowMs);
+      const purge = planPurges(this.pool, this.pool.hosts.get(id) ?? host, nowMs);
+      if (purge !== undefined) applyEvent(this.pool, purge, nowMs);
       for (const decision of planProbe(this.pool, host)) applyEvent(this.pool, decision, nowMs);
     }
     for (;;) {

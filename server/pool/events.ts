@@ -166,6 +166,8 @@ export interface TemplateJudge {
   readonly by: string;
   /** Of a revocation: VMs that had come up are stopped too. */
   readonly stopsRunning?: true;
+  /** Of a revocation: hosts remove the template's images. */
+  readonly purgesImages?: true;
 }
 export interface CatalogCreate {
   readonly type: "catalog-create";
@@ -475,6 +477,11 @@ export interface OrphanRemove {
   /** Its id in Parallels Desktop. */
   readonly hostVmId: string;
 }
+/** Has a host remove images of revoked templates, as its record and the templates say. */
+export interface ImagesPurge {
+  readonly type: "images-purge";
+  readonly host: HostId;
+}
 /** Ends the probe of a host in quarantine, which has neither failed there nor been seen coming up. */
 export interface HostProbed {
   readonly type: "host-probed";
@@ -539,6 +546,7 @@ type BareEvent =
   | VmCommanded
   | VmRevoked
   | OrphanRemove
+  | ImagesPurge
   | HostProbed
   | Tick;
 
@@ -599,6 +607,7 @@ export interface EventReplies {
   "vm-commanded": boolean;
   "vm-revoked": boolean;
   "orphan-remove": boolean;
+  "images-purge": boolean;
   "host-probed": boolean;
   tick: undefined;
 }

@@ -5,6 +5,7 @@
  */
 import type { HostId, Uid } from "../../shared/ids.ts";
 import type { DialNumber } from "./dial.ts";
+import type { ImagePurge } from "./image-purge.ts";
 import type { Orphan } from "./orphan.ts";
 import type { HostTrouble } from "./trouble.ts";
 import type { Architecture, Resources } from "./vm.ts";
@@ -108,7 +109,9 @@ export interface HostRecord {
   readonly orphans: readonly Orphan[];
   /** What is remembered of VMs that could not be made or started here; absent: nothing. */
   readonly trouble?: HostTrouble;
-  /** Counts removals; makes the ids of their commands. */
+  /** Images of revoked templates that it has removed, or has to; absent: none. */
+  readonly imagePurges?: readonly ImagePurge[] | undefined;
+  /** Counts removals, of VMs and of images; makes the ids of their commands. */
   readonly removalCount: number;
 }
 

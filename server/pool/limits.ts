@@ -67,7 +67,7 @@ export const retryMaxMs = 1 * minuteMs;
 /** How long a VM with a name of ours that no VM of the pool has is shown on its host before it is removed there. */
 export const orphanGraceMs = 10 * minuteMs;
 
-/** How many orphans a host removes at once: each is work for its disk, and nobody waits for them. */
+/** How many orphans, and how many images, a host removes at once: each is work for its disk, and nobody waits for them. */
 export const removalsPerHostMax = 4;
 
 /** How long after the end of notice room is still kept: deletes fail at times, and heartbeats tell of the disk that is free. */

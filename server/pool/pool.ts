@@ -12,6 +12,7 @@ import { Enrolments } from "./enrolments.ts";
 import { History, type HistoryEntry } from "./history.ts";
 import { hostMoves, vmMoves } from "./history-moves.ts";
 import type { HostContact, HostRecord } from "./host.ts";
+import { nextPurgeMs, purgeOf } from "./image-purge.ts";
 import { HostLedger } from "./ledger.ts";
 import { endedStayMs, type LifetimesRecord, observeLifetime } from "./lifetimes.ts";
 import { historyEntriesMax, historyRetentionMs, requestRetentionMs } from "./limits.ts";
@@ -40,6 +41,7 @@ export class Pool implements PoolView {
   readonly hosts = new Map<HostId, HostRecord>();
   readonly vms = new Map<VmId, VmRecord>();
   readonly templates = new Map<TemplateId, TemplateRecord>();
+  readonly purgingTemplates = new Set<TemplateId>();
   readonly catalogs = new Map<CatalogId, CatalogRecord>();
   readonly projects = new Map<string, ProjectRecord>();
   readonly requests = new Map<string, RequestRecord>();
@@ -281,6 +283,7 @@ export class Pool implements PoolView {
     const troubleMs = nextTemplateTroubleMs(after.trouble, this.settings);
     if (troubleMs !== undefined) this.deadlines.schedule(`template/${after.id}`, troubleMs);
     this.note({ kind: "template", id: after.id, before, after });
+    this.followPurge(before, after);
     if (isRevoked(before) === isRevoked(after)) return;
     for (const id of this.vmsOf(after.id)) this.followWaiting(id, this.vms.get(id));
   }
@@ -290,6 +293,7 @@ export class Pool implements PoolView {
     this.templates.delete(id);
     this.deadlines.cancel(`template/${id}`);
     this.note({ kind: "template", id, before, after: undefined });
+    this.followPurge(before, undefined);
     const lifetimes = this.lifetimes.get(id);
     if (lifetimes === undefined) return;
     this.lifetimes.delete(id);
@@ -401,6 +405,16 @@ export class Pool implements PoolView {
     this.changes.set(key, { ...change, before: earlier.before } as RecordChange);
   }
 
+  /** What hosts have to remove is due to what all templates are. */
+  private followPurge(before: TemplateRecord | undefined, after: TemplateRecord | undefined): void {
+    if (before?.spec === after?.spec && before?.standing === after?.standing) return;
+    const hadAny = this.purgingTemplates.size > 0;
+    if (before !== undefined) this.purgingTemplates.delete(before.id);
+    if (after !== undefined && purgeOf(after) !== undefined) this.purgingTemplates.add(after.id);
+    if (!hadAny && this.purgingTemplates.size === 0) return;
+    for (const id of this.hosts.keys()) this.dirtyHosts.add(id);
+  }
+
   private indexHost(host: HostRecord): void {
     const ledger = this.ledger(host.id);
     this.capacity.add(ledger, -1);
@@ -410,6 +424,8 @@ export class Pool implements PoolView {
     if (drainEndMs !== undefined) this.deadlines.schedule(`host/${host.id}`, drainEndMs);
     const removalMs = nextRemovalMs(host);
     if (removalMs !== undefined) this.deadlines.schedule(`host/${host.id}`, removalMs);
+    const purgeMs = nextPurgeMs(host);
+    if (purgeMs !== undefined) this.deadlines.schedule(`host/${host.id}`, purgeMs);
     const troubleMs = nextTroubleMs(host.trouble, this.settings);
     if (troubleMs !== undefined) this.deadlines.schedule(`host/${host.id}`, troubleMs);
     this.dirtyHosts.add(host.id);

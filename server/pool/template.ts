@@ -1,5 +1,6 @@
 /** Templates and catalogs as the pool keeps them. */
 import type { CatalogId, TemplateId, Uid } from "../../shared/ids.ts";
+import type { ImageVersion } from "./image-purge.ts";
 import type { StoredSecret } from "./sealed.ts";
 import type { PoolRole } from "./service-account.ts";
 import type { TemplateTrouble } from "./trouble.ts";
@@ -37,6 +38,8 @@ export interface TemplateStanding {
   readonly timeMs: number;
   /** Also VMs that had come up are stopped, and not started again. */
   readonly stopsRunning?: true;
+  /** What hosts remove from their caches: what the template was made of when it was revoked. */
+  readonly purges?: ImageVersion;
 }
 
 export interface TemplateRecord {

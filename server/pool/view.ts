@@ -38,6 +38,8 @@ export interface PoolView {
   readonly hosts: ReadonlyMap<HostId, HostRecord>;
   readonly vms: ReadonlyMap<VmId, VmRecord>;
   readonly templates: ReadonlyMap<TemplateId, TemplateRecord>;
+  /** Those whose images hosts remove. */
+  readonly purgingTemplates: ReadonlySet<TemplateId>;
   readonly catalogs: ReadonlyMap<CatalogId, CatalogRecord>;
   /** Projects that were created; VMs may name others. */
   readonly projects: ReadonlyMap<string, ProjectRecord>;

@@ -3,6 +3,7 @@ import { assertNever } from "../../shared/assert.ts";
 import type * as wire from "../../shared/gen/link/meridian/agent/v1/agent_service.ts";
 import { type CommandId, hostVmName } from "../../shared/ids.ts";
 import type { CommandReport } from "../pool/events.ts";
+import type { ImageVersion } from "../pool/image-purge.ts";
 import { hostLeaseMs } from "../pool/lease.ts";
 import type { CatalogCredentials, CatalogRecord } from "../pool/template.ts";
 import type { PoolView } from "../pool/view.ts";
@@ -78,6 +79,20 @@ export function writeRemoval(id: CommandId, hostVmId: string): CommandMessage {
     hostVmId,
     leaseMs: 0,
     action: { $case: "delete", delete: { force: true } },
+  };
+}
+
+/** Removes an image from the host's cache. */
+export function writePurge(id: CommandId, { catalogId, version }: ImageVersion): CommandMessage {
+  return {
+    id,
+    vmUid: "",
+    generation: 0,
+    silenceLimitMs: changeSilenceMs,
+    hostVmName: "",
+    hostVmId: "",
+    leaseMs: 0,
+    action: { $case: "purgeImage", purgeImage: { catalogId, version } },
   };
 }
 

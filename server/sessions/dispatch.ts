@@ -2,7 +2,7 @@
  * Sends the pool's commands to the hosts that they are for: each once it is durable, once in a session, and again in the
  * next session as long as it has not ended. It looks at what VMs have become, never at who asked: a VM with a command that
  * its host's session has not been sent is sent it; a command that its VM no longer has is called off. Removals of orphans
- * are sent in the same way.
+ * and of images are sent in the same way.
  */
 
 import { required } from "../../shared/assert.ts";
@@ -11,7 +11,9 @@ import type { CommandId, HostId } from "../../shared/ids.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { DurableBatch, EngineApi } from "../engine/engine-api.ts";
 import type { HostRecord } from "../pool/host.ts";
+import type { ImagePurge } from "../pool/image-purge.ts";
 import { expiryOf, hostLeaseMs } from "../pool/lease.ts";
+import type { Orphan } from "../pool/orphan.ts";
 import type { PoolView } from "../pool/view.ts";
 import type { VmRecord } from "../pool/vm.ts";
 import {
@@ -19,6 +21,7 @@ import {
   type OpenCredentials,
   type WrittenCommand,
   writeCommand,
+  writePurge,
   writeRemoval,
 } from "./command-messages.ts";
 import { dispatchChunk } from "./limits.ts";
@@ -49,7 +52,7 @@ export class Dispatch {
     const read = (view: PoolView): readonly Order[] => {
       const orders = [
         ...[...view.vmsOn(host)].flatMap((id) => vmOrder(session, required(view.vms.get(id), "VM on a host")) ?? []),
-        ...removalOrders(session, view.hosts.get(host)),
+        ...hostOrders(session, view.hosts.get(host)),
       ];
       const wanted = new Set(orders.map(({ id }) => id));
       unwanted = session.unfinished.filter((id) => !wanted.has(id));
@@ -68,7 +71,7 @@ export class Dispatch {
     const orders: Order[] = [];
     for (const change of batch.changes) {
       if (change.kind === "vm") orders.push(...this.followVm(change.before, change.after));
-      else if (change.kind === "host") orders.push(...this.followRemovals(change.before, change.after));
+      else if (change.kind === "host") orders.push(...this.followHost(change.before, change.after));
     }
     if (orders.length > 0) this.send(() => orders);
   }
@@ -93,12 +96,12 @@ export class Dispatch {
     this.renewed.set(keyOf(session, after.command.id), after);
   }
 
-  private followRemovals(before: HostRecord | undefined, after: HostRecord | undefined): readonly Order[] {
-    if (before?.orphans === after?.orphans) return [];
+  private followHost(before: HostRecord | undefined, after: HostRecord | undefined): readonly Order[] {
+    if (before?.orphans === after?.orphans && before?.imagePurges === after?.imagePurges) return [];
     const session = this.findSession(after?.id);
-    const orders = session === undefined ? [] : removalOrders(session, after);
-    const wanted = new Set(after?.orphans.map(({ commandId }) => commandId));
-    for (const { commandId } of before?.orphans ?? []) {
+    const orders = session === undefined ? [] : hostOrders(session, after);
+    const wanted = new Set(removalsOf(after).map(({ commandId }) => commandId));
+    for (const { commandId } of removalsOf(before)) {
       if (commandId !== undefined && !wanted.has(commandId)) this.withdraw(before?.id, commandId);
     }
     return orders;
@@ -227,16 +230,26 @@ function vmOrder(session: Session, vm: VmRecord): Order | undefined {
   };
 }
 
-function removalOrders(session: Session, host: HostRecord | undefined): readonly Order[] {
-  return (host?.orphans ?? []).flatMap((orphan) => {
-    const { commandId: id } = orphan;
+/** What a host is told that is about no VM of the pool. */
+function hostOrders(session: Session, host: HostRecord | undefined): readonly Order[] {
+  return removalsOf(host).flatMap((removal) => {
+    const { commandId: id } = removal;
     if (id === undefined) return [];
+    const message = "name" in removal ? writeRemoval(id, removal.id) : writePurge(id, removal);
+    const fields =
+      "name" in removal
+        ? { host_vm_name: removal.name, kind: "remove" }
+        : { catalog_id: removal.catalogId, version: removal.version, kind: "purge" };
     return {
       session,
       id,
-      fields: { host_id: host?.id, host_vm_name: orphan.name, kind: "remove" },
-      write: (): WrittenCommand => ({ kind: "message", message: writeRemoval(id, orphan.id) }),
+      fields: { host_id: host?.id, ...fields },
+      write: (): WrittenCommand => ({ kind: "message", message }),
       mayStand: true,
     };
   });
+}
+
+function removalsOf(host: HostRecord | undefined): readonly (Orphan | ImagePurge)[] {
+  return host === undefined ? [] : [...host.orphans, ...(host.imagePurges ?? [])];
 }

@@ -21,6 +21,7 @@ export function ownParallels(
     readLicence: (signal) => read(() => api.readLicence(signal)),
     listVms: (signal) => read(() => api.listVms(signal)),
     listCachedImages: (signal) => read(() => api.listCachedImages(signal)),
+    removeCachedImage: (image, signal) => act(() => api.removeCachedImage(image, signal)),
     changeState: (vmId, verb, options) => act(() => api.changeState(vmId, verb, options)),
     deleteVm: (vmId, options) => act(() => api.deleteVm(vmId, options)),
     cloneVm: (vmId, cloneName, signal) => act(() => api.cloneVm(vmId, cloneName, signal)),

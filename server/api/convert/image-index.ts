@@ -1,14 +1,26 @@
 /** Which template's image is on which host, both ways, for one reading of the pool; built when it is first asked for. */
 import type { HostId, TemplateId } from "../../../shared/ids.ts";
 import type { HostRecord } from "../../pool/host.ts";
+import { type ImagePurge, type ImageVersion, isMeant, type PurgeFailure } from "../../pool/image-purge.ts";
 import { imageKey } from "../../pool/shape.ts";
 import type { TemplateRecord } from "../../pool/template.ts";
 import type { PoolView } from "../../pool/view.ts";
+
+/** How far a host is with the removal of images. */
+export interface HostPurge {
+  readonly host: HostId;
+  readonly standing: "purged" | "pending" | "failed";
+  /** Of one that failed: why, and when it is tried again, unless it is being tried. */
+  readonly failure?: PurgeFailure | undefined;
+  readonly retryAtMs?: number | undefined;
+}
 
 export class ImageIndex {
   private readonly view: PoolView;
   private templatesByKey: Map<string, TemplateId[]> | undefined;
   private hostsByKey: Map<string, HostId[]> | undefined;
+
+  private purgesByCatalogId: Map<string, (readonly [HostId, ImagePurge])[]> | undefined;
 
   constructor(view: PoolView) {
     this.view = view;
@@ -27,6 +39,35 @@ export class ImageIndex {
     this.hostsByKey ??= groupBy(hostEntries(this.view.hosts.values()), (entry) => entry);
     return [...new Set(this.hostsByKey.get(templateKey(template)) ?? [])].sort();
   }
+
+  /** The hosts that have removed what is meant, or have to, sorted. */
+  purgesOf(wanted: ImageVersion): readonly HostPurge[] {
+    this.purgesByCatalogId ??= groupBy(purgeEntries(this.view.hosts.values()), (entry) => [
+      entry[1].catalogId.toUpperCase(),
+      entry,
+    ]);
+    const found = new Map<HostId, ImagePurge>();
+    for (const [host, purge] of this.purgesByCatalogId.get(wanted.catalogId.toUpperCase()) ?? []) {
+      const other = found.get(host);
+      if (isMeant(wanted, purge) && (other === undefined || lagOf(purge) > lagOf(other))) found.set(host, purge);
+    }
+    return [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([host, purge]) => toHostPurge(host, purge));
+  }
+}
+
+/** How far behind it is: what failed is furthest. */
+function lagOf({ isDone, failure }: ImagePurge): number {
+  return isDone === true ? 0 : failure === undefined ? 1 : 2;
+}
+
+function toHostPurge(host: HostId, { isDone, failure, commandId, atMs }: ImagePurge): HostPurge {
+  if (isDone === true) return { host, standing: "purged" };
+  if (failure === undefined) return { host, standing: "pending" };
+  return { host, standing: "failed", failure, retryAtMs: commandId === undefined ? atMs : undefined };
+}
+
+function* purgeEntries(hosts: Iterable<HostRecord>): Generator<readonly [HostId, ImagePurge]> {
+  for (const { id, imagePurges = [] } of hosts) for (const purge of imagePurges) yield [id, purge];
 }
 
 function templateKey(template: TemplateRecord): string {

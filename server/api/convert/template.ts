@@ -3,6 +3,8 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import {
   type CatalogSource,
   type HostVmSource,
+  type ImagePurge as ImagePurgeMessage,
+  ImagePurgeSchema,
   type Template,
   TemplateSchema,
   type TemplateSpec as TemplateSpecMessage,
@@ -10,6 +12,7 @@ import {
   TemplateStatus_State,
 } from "../../../shared/gen/es/meridian/v1/template_pb.ts";
 import { etagOf } from "../../pool/etag.ts";
+import { keptFor, purgeOf } from "../../pool/image-purge.ts";
 import type {
   TemplateAccess,
   TemplateRecord,
@@ -31,7 +34,7 @@ import {
 } from "../limits.ts";
 import { checkName, nameOf } from "../resource-name.ts";
 import { architectures, guestSystems, requiredWord } from "./enums.ts";
-import type { ImageIndex } from "./image-index.ts";
+import type { HostPurge, ImageIndex } from "./image-index.ts";
 import { healthOf } from "./quarantine.ts";
 import { roleValues } from "./service-account.ts";
 import { toTimestamp } from "./time.ts";
@@ -46,6 +49,7 @@ export function toTemplate(view: PoolView, template: TemplateRecord, images: Ima
       ...toStanding(template.standing),
       hosts: images.hostsWith(template).map((id) => nameOf("hosts", id)),
       vmCount: view.countVmsOf(template.id),
+      ...toPurge(view, template, images),
       ...healthOf(template, view.settings),
     },
     generation: BigInt(template.generation),
@@ -64,6 +68,35 @@ function toStanding(standing: TemplateStanding | undefined) {
     changedBy: by,
     stateTime: toTimestamp(timeMs),
     stopsRunning,
+  };
+}
+
+function toPurge(view: PoolView, template: TemplateRecord, images: ImageIndex): { readonly purge?: ImagePurgeMessage } {
+  const wanted = purgeOf(template);
+  if (wanted === undefined) return {};
+  const hosts = images.purgesOf(wanted);
+  const named = (standing: HostPurge["standing"]): string[] =>
+    hosts.flatMap((purge) => (purge.standing === standing ? nameOf("hosts", purge.host) : []));
+  const purgedHosts = named("purged");
+  return {
+    purge: create(ImagePurgeSchema, {
+      image: `${wanted.catalogId} ${wanted.version}`,
+      purgedHosts,
+      pendingHosts: named("pending"),
+      failedHosts: hosts.flatMap(({ host, standing, failure, retryAtMs }) =>
+        standing !== "failed"
+          ? []
+          : {
+              host: nameOf("hosts", host),
+              reason: failure?.reason ?? "",
+              message: failure?.message ?? "",
+              ...(failure === undefined ? {} : { time: toTimestamp(failure.timeMs) }),
+              ...(retryAtMs === undefined ? {} : { retryTime: toTimestamp(retryAtMs) }),
+            },
+      ),
+      keptFor: keptFor(view, wanted).map((id) => nameOf("templates", id)),
+      done: purgedHosts.length === hosts.length,
+    }),
   };
 }
 

@@ -56,14 +56,16 @@ export function templateService(context: ApiContext): ServiceBinding {
       answer(judgeTemplate(context, request, { by, state: "TAINTED", reason: request.reason })),
     revokeTemplate: async (request, { caller: { principal: by } }) => {
       const stops = request.stopRunning ? ({ stopsRunning: true } as const) : {};
-      return answer(judgeTemplate(context, request, { by, state: "REVOKED", reason: request.reason, ...stops }));
+      const purges = request.purgeImages ? ({ purgesImages: true } as const) : {};
+      const { reason } = request;
+      return answer(judgeTemplate(context, request, { by, state: "REVOKED", reason, ...stops, ...purges }));
     },
     restoreTemplate: async (request, { caller: { principal: by } }) =>
       answer(judgeTemplate(context, request, { by, state: "ACTIVE", reason: "" })),
   });
 }
 
-type Judgement = Pick<TemplateJudge, "state" | "reason" | "stopsRunning">;
+type Judgement = Pick<TemplateJudge, "state" | "reason" | "stopsRunning" | "purgesImages">;
 
 function judgeTemplate(
   context: ApiContext,

@@ -111,6 +111,21 @@ for (const serviceVersion of ["1.0.4", "1.0.5"] as const) {
       assert.equal(await api.readJob("no-such-job"), undefined);
     });
 
+    it("agree on the removal of a cached image: of that version, by its id in any case, and once", async () => {
+      await api.beginCreate(create);
+      while ((await api.readJob("job-1"))?.state !== "succeeded");
+      const [image] = await api.listCachedImages();
+      assert.ok(image !== undefined);
+      const { catalogId, version } = image;
+      const isThere = async (): Promise<boolean> => (await api.listCachedImages()).length > 0;
+      await rejection(api.removeCachedImage({ catalogId, version: "v0" }));
+      await rejection(api.removeCachedImage({ catalogId: "OTHER", version }));
+      assert.ok(await isThere());
+      await api.removeCachedImage({ catalogId: catalogId.toLowerCase(), version });
+      assert.equal(await isThere(), false);
+      await rejection(api.removeCachedImage({ catalogId, version }));
+    });
+
     it("agree on refusals: an unknown VM, a third macOS guest, an image that is not there", async () => {
       assert.equal((await rejection(api.changeState("no-such-vm", "start"))).kind, "vm-not-found");
       await api.deleteVm("no-such-vm", { force: true });

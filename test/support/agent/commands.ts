@@ -25,6 +25,12 @@ export function commandOf(action: Action | undefined, fields: Partial<Command> =
   };
 }
 
+/** A command to remove an image, which is about no VM. */
+export function purgeOf(catalogId: string, version: string, fields: Partial<Command> = {}): Command {
+  const action: Action = { $case: "purgeImage", purgeImage: { catalogId, version } };
+  return commandOf(action, { vmUid: "", generation: 0, hostVmName: "", ...fields });
+}
+
 export function createByClone(source: string, resources = { cpuCount: 0, memoryMib: 0, diskMib: 0 }): Action {
   return {
     $case: "create",

@@ -4,6 +4,7 @@
  */
 import type {
   CachedManifest,
+  CachedVersion,
   ChangeStateOptions,
   CreateFromCatalog,
   DiskSpace,
@@ -37,6 +38,8 @@ export class FakeParallels implements ParallelsApi {
   readonly begun: CreateFromCatalog[] = [];
   readonly calls: Call[] = [];
   images: CachedManifest[] = [];
+  /** Whether it accepts the removal of an image and does not do it. */
+  keepsImages = false;
   hardware: HostHardware = {
     architecture: "arm64",
     chip: "Apple M2 Pro",
@@ -143,6 +146,13 @@ export class FakeParallels implements ParallelsApi {
   async listCachedImages(signal?: AbortSignal): Promise<readonly CachedManifest[]> {
     await this.#begin({ method: "listCachedImages", target: "", detail: "" }, signal);
     return this.images;
+  }
+
+  async removeCachedImage({ catalogId, version }: CachedVersion, signal?: AbortSignal): Promise<void> {
+    await this.#begin({ method: "removeCachedImage", target: catalogId, detail: version }, signal);
+    if (this.keepsImages) return;
+    this.images = this.images.filter((image) => image.catalogId !== catalogId || image.version !== version);
+    this.emit((listener) => listener.onCacheChanged());
   }
 
   async changeState(vmId: string, verb: StateVerb, options: ChangeStateOptions = {}): Promise<void> {

@@ -215,6 +215,11 @@ export class PoolDriver {
       if (commandId === undefined || sent.has(commandId)) continue;
       host.receiveRemoval(id, commandId).catch(() => undefined);
     }
+    const purging = new Set(before?.imagePurges?.map(({ commandId }) => commandId));
+    for (const purge of after?.imagePurges ?? []) {
+      if (purge.commandId === undefined || purging.has(purge.commandId)) continue;
+      host.receivePurge(purge).catch(() => undefined);
+    }
   }
 
   private send(vm: VmRecord, command: VmCommand): void {

@@ -6,7 +6,8 @@
 
 import type { EngineApi } from "../../../server/engine/engine-api.ts";
 import type { CommandReport, HostConnected, HostInventory, HostUse } from "../../../server/pool/events.ts";
-import type { HostVm } from "../../../server/pool/host.ts";
+import type { CachedImage, HostVm } from "../../../server/pool/host.ts";
+import type { ImagePurge } from "../../../server/pool/image-purge.ts";
 import type { CommandKind, VmCommand, VmRecord } from "../../../server/pool/vm.ts";
 import { required } from "../../../shared/assert.ts";
 import { asCommandId, asHostId, type HostId, hostVmName } from "../../../shared/ids.ts";
@@ -62,6 +63,11 @@ export class ScriptedHost {
   readonly received: VmCommand[] = [];
   /** The ids of the VMs of every removal that reached it, in order. */
   readonly removals: string[] = [];
+  /** The images in its cache, and every order to remove one that reached it, as "IMAGE v1", in order. */
+  images: readonly CachedImage[];
+  readonly purges: string[] = [];
+  /** What it does with orders to remove images. */
+  onPurge: Answer = succeed;
   private readonly engine: EngineApi;
   private readonly fields: Partial<HostConnected>;
   private readonly answers = new Map<CommandKind, Answer>();
@@ -71,6 +77,7 @@ export class ScriptedHost {
     this.engine = engine;
     this.id = asHostId(name);
     this.fields = fields;
+    this.images = fields.inventory?.images ?? [];
     for (const vm of fields.inventory?.vms ?? [goldenVm()]) this.vms.set(vm.name, vm);
   }
 
@@ -91,8 +98,7 @@ export class ScriptedHost {
 
   /** Opens a session and tells all. */
   async connect(fields: Partial<HostConnected> = {}): Promise<void> {
-    const images = this.fields.inventory?.images;
-    const inventory = wholeInventory([...this.vms.values()], images === undefined ? {} : { images });
+    const inventory = wholeInventory([...this.vms.values()], { images: this.images });
     const host = await this.engine.submit(hostConnected(this.id, { ...this.fields, inventory, ...fields }));
     if (typeof host === "string") throw new Error(`${this.id} is refused: ${host}`);
     this.epoch = host.epoch;
@@ -163,6 +169,21 @@ export class ScriptedHost {
     }
     for (const vm of this.vms.values()) if (vm.id === id) this.vms.delete(vm.name);
     await this.report({ id: commandId }, "SUCCEEDED");
+  }
+
+  /** The host is to remove an image from its cache. */
+  async receivePurge({ catalogId, version, commandId }: ImagePurge): Promise<void> {
+    this.purges.push(`${catalogId} ${version}`);
+    const command = { id: required(commandId, "command of a purge") };
+    if (this.onPurge.kind === "hold") return;
+    if (this.onPurge.kind === "refuse" || this.onPurge.kind === "fail") {
+      const state = this.onPurge.kind === "refuse" ? "REFUSED" : "FAILED";
+      const failure = { reason: "NoPurge", message: "it does not work", suspect: "host", isRetryable: true } as const;
+      await this.report(command, state, { failure });
+      return;
+    }
+    this.images = this.images.filter((image) => image.catalogId !== catalogId || image.version !== version);
+    await this.report(command, "SUCCEEDED");
   }
 
   /** Does a command and reports its success. */

@@ -75,6 +75,17 @@ const hostShape: ShapeOf<HostRecord> = {
     },
   ],
   orphans: [{ id: "string", name: "string", removeAtMs: "number", "commandId?": "string", retryCount: "number" }],
+  "imagePurges?": [
+    {
+      catalogId: "string",
+      version: "string",
+      atMs: "number",
+      "commandId?": "string",
+      retryCount: "number",
+      "failure?": { reason: "string", message: "string", timeMs: "number" },
+      "isDone?": "boolean",
+    },
+  ],
   removalCount: "number",
   "trouble?": {
     failures: [{ timeMs: "number", vm: "string", template: "string", reason: "string" }],
@@ -120,6 +131,7 @@ const templateShape: ShapeOf<TemplateRecord> = {
     by: "string",
     timeMs: "number",
     "stopsRunning?": "boolean",
+    "purges?": { catalogId: "string", version: "string" },
   },
   "trouble?": { failures: [{ host: "string", timeMs: "number" }], madeOn: ["string"] },
 };

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { create } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { exitCodes } from "../../../cli/exit-codes.ts";
 import type { CreateCatalogRequest } from "../../../shared/gen/es/meridian/v1/catalog_service_pb.ts";
 import {
   HostDrain_Then,
@@ -13,7 +14,12 @@ import {
   type UpdateHostRequest,
 } from "../../../shared/gen/es/meridian/v1/host_service_pb.ts";
 import { Role } from "../../../shared/gen/es/meridian/v1/service_account_pb.ts";
-import { type Template, TemplateStatus_State } from "../../../shared/gen/es/meridian/v1/template_pb.ts";
+import {
+  type ImagePurge,
+  ImagePurgeSchema,
+  type Template,
+  TemplateStatus_State,
+} from "../../../shared/gen/es/meridian/v1/template_pb.ts";
 import type {
   CreateTemplateRequest,
   RevokeTemplateRequest,
@@ -227,6 +233,56 @@ describe("meridian template", () => {
     }
   });
 
+  it("revoke --purge --wait shows how far the hosts are, until none has the image", async () => {
+    const purges: MessageInitShape<typeof ImagePurgeSchema>[] = [
+      { pendingHosts: ["hosts/mac-1", "hosts/mac-2"] },
+      {
+        purgedHosts: ["hosts/mac-1"],
+        failedHosts: [{ host: "hosts/mac-2", reason: "StillCached", message: "it is still there" }],
+      },
+      { purgedHosts: ["hosts/mac-1", "hosts/mac-2"], done: true },
+    ];
+    const asked: boolean[] = [];
+    const look = () => {
+      const purge = create(ImagePurgeSchema, purges.length > 1 ? purges.shift() : purges[0]);
+      return withPurge(purge);
+    };
+    const script = {
+      templates: {
+        revokeTemplate: (request: RevokeTemplateRequest) => {
+          asked.push(request.purgeImages);
+          return look();
+        },
+        getTemplate: look,
+      },
+    };
+    const why = ["template", "revoke", "macos-15", "--reason", "leaked"];
+    const { out, err } = await runAgainst(script, [...why, "--purge", "--wait"]);
+    assert.equal(out, "templates/macos-15 is revoked, purged from 2 of 2 hosts\n");
+    assert.match(err, /macos-15: purged from 0 of 2 hosts; to go: mac-1, mac-2\n/);
+    assert.match(err, /purged from 1 of 2 hosts; failed: mac-2 \(StillCached: it is still there\)/);
+    const shown = await runAgainst(script, ["template", "get", "macos-15"]);
+    assert.match(shown.out, /Images +purged from 2 of 2 hosts/);
+    assert.equal((await runAgainst(script, why)).exitCode, 0);
+    assert.deepEqual(asked, [true, false]);
+    assert.equal((await runAgainst(script, [...why, "--wait"])).exitCode, 2);
+    assert.equal((await runAgainst(script, [...why, "--purge", "--timeout", "1s"])).exitCode, 2);
+  });
+
+  it("revoke --purge --wait ends with the time that it has, and when the template is restored meanwhile", async () => {
+    const pending = create(ImagePurgeSchema, { pendingHosts: ["hosts/mac-9"] });
+    const wait = ["template", "revoke", "macos-15", "--reason", "leaked", "--purge", "--wait", "--timeout", "500ms"];
+    const revokeTemplate = () => withPurge(pending);
+    const late = await runAgainst({ templates: { revokeTemplate, getTemplate: () => withPurge(pending) } }, wait);
+    assert.equal(late.exitCode, exitCodes.timedOut);
+    assert.match(late.err, /not purged yet: .*to go: mac-9/);
+    const restored = await runAgainst(
+      { templates: { revokeTemplate, getTemplate: () => withPurge(undefined) } },
+      wait.slice(0, -2),
+    );
+    assert.deepEqual([restored.exitCode, restored.err.includes("not being purged")], [exitCodes.failed, true]);
+  });
+
   it("create without one of its flags says which", async () => {
     for (const flag of ["--host-vm", "--os", "--arch", "--cpu", "--memory", "--disk"]) {
       const at = full.indexOf(flag);
@@ -324,3 +380,9 @@ describe("meridian pool status", () => {
     for (const line of table) assert.ok(line.length <= 80, line);
   });
 });
+
+function withPurge(purge: ImagePurge | undefined): { readonly template: Template } {
+  const template = sampleTemplate("macos-15", TemplateStatus_State.REVOKED);
+  if (template.status !== undefined && purge !== undefined) template.status.purge = purge;
+  return { template };
+}

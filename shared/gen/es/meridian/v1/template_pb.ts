@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file meridian/v1/template.proto.
  */
 export const file_meridian_v1_template: GenFile = /*@__PURE__*/
-  fileDesc("ChptZXJpZGlhbi92MS90ZW1wbGF0ZS5wcm90bxILbWVyaWRpYW4udjEi/wEKCFRlbXBsYXRlEgwKBG5hbWUYASABKAkSCwoDdWlkGAIgASgJEicKBHNwZWMYAyABKAsyGS5tZXJpZGlhbi52MS5UZW1wbGF0ZVNwZWMSKwoGc3RhdHVzGAQgASgLMhsubWVyaWRpYW4udjEuVGVtcGxhdGVTdGF0dXMSEgoKZ2VuZXJhdGlvbhgFIAEoAxIvCgtjcmVhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGV0YWcYCCABKAki0QMKDFRlbXBsYXRlU3BlYxItCgdjYXRhbG9nGAEgASgLMhoubWVyaWRpYW4udjEuQ2F0YWxvZ1NvdXJjZUgAEiwKB2hvc3Rfdm0YAiABKAsyGS5tZXJpZGlhbi52MS5Ib3N0Vm1Tb3VyY2VIABImCghndWVzdF9vcxgDIAEoDjIULm1lcmlkaWFuLnYxLkd1ZXN0T3MSLwoMYXJjaGl0ZWN0dXJlGAQgASgOMhkubWVyaWRpYW4udjEuQXJjaGl0ZWN0dXJlEikKCXJlc291cmNlcxgFIAEoCzIWLm1lcmlkaWFuLnYxLlJlc291cmNlcxIuCglyZWFkaW5lc3MYBiABKAsyGy5tZXJpZGlhbi52MS5SZWFkaW5lc3NQcm9iZRITCgtkZXNjcmlwdGlvbhgHIAEoCRI1CgZsYWJlbHMYCCADKAsyJS5tZXJpZGlhbi52MS5UZW1wbGF0ZVNwZWMuTGFiZWxzRW50cnkSKwoGYWNjZXNzGAkgASgLMhsubWVyaWRpYW4udjEuVGVtcGxhdGVBY2Nlc3MaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIICgZzb3VyY2UiRAoOVGVtcGxhdGVBY2Nlc3MSEAoIcHJvamVjdHMYASADKAkSIAoFcm9sZXMYAiADKA4yES5tZXJpZGlhbi52MS5Sb2xlIkUKDUNhdGFsb2dTb3VyY2USDwoHY2F0YWxvZxgBIAEoCRISCgpjYXRhbG9nX2lkGAIgASgJEg8KB3ZlcnNpb24YAyABKAkiHwoMSG9zdFZtU291cmNlEg8KB3ZtX25hbWUYASABKAkigwMKDlRlbXBsYXRlU3RhdHVzEjAKBXN0YXRlGAEgASgOMiEubWVyaWRpYW4udjEuVGVtcGxhdGVTdGF0dXMuU3RhdGUSDQoFaG9zdHMYAiADKAkSEAoIdm1fY291bnQYAyABKA0SDgoGcmVhc29uGAQgASgJEhIKCmNoYW5nZWRfYnkYBSABKAkSLgoKc3RhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNc3RvcHNfcnVubmluZxgHIAEoCBIqCgpjb25kaXRpb25zGAogAygLMhYubWVyaWRpYW4udjEuQ29uZGl0aW9uEi8KCGZhaWx1cmVzGAsgASgLMh0ubWVyaWRpYW4udjEuVGVtcGxhdGVGYWlsdXJlcyJWCgVTdGF0ZRIVChFTVEFURV9VTlNQRUNJRklFRBAAEhAKDFNUQVRFX0FDVElWRRABEhEKDVNUQVRFX1RBSU5URUQQAhIRCg1TVEFURV9SRVZPS0VEEAMifQoQVGVtcGxhdGVGYWlsdXJlcxINCgVob3N0cxgBIAMoCRIVCg13b3JraW5nX2hvc3RzGAIgASgNEhQKDGZhaWx1cmVfcmF0ZRgDIAEoARItCglsYXN0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wItABCgdDYXRhbG9nEgwKBG5hbWUYASABKAkSCwoDdWlkGAIgASgJEiYKBHNwZWMYAyABKAsyGC5tZXJpZGlhbi52MS5DYXRhbG9nU3BlYxISCgpnZW5lcmF0aW9uGAQgASgDEi8KC2NyZWF0ZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEZXRhZxgHIAEoCSJ+CgtDYXRhbG9nU3BlYxILCgN1cmwYASABKAkSNAoLY3JlZGVudGlhbHMYAiABKAsyHy5tZXJpZGlhbi52MS5DYXRhbG9nQ3JlZGVudGlhbHMSFwoPaGFzX2NyZWRlbnRpYWxzGAMgASgIEhMKC2Rlc2NyaXB0aW9uGAQgASgJIkkKEkNhdGFsb2dDcmVkZW50aWFscxIQCgh1c2VybmFtZRgBIAEoCRIQCghwYXNzd29yZBgCIAEoCRIPCgdhcGlfa2V5GAMgASgJYgZwcm90bzM", [file_google_protobuf_timestamp, file_meridian_v1_service_account, file_meridian_v1_types]);
+  fileDesc("ChptZXJpZGlhbi92MS90ZW1wbGF0ZS5wcm90bxILbWVyaWRpYW4udjEi/wEKCFRlbXBsYXRlEgwKBG5hbWUYASABKAkSCwoDdWlkGAIgASgJEicKBHNwZWMYAyABKAsyGS5tZXJpZGlhbi52MS5UZW1wbGF0ZVNwZWMSKwoGc3RhdHVzGAQgASgLMhsubWVyaWRpYW4udjEuVGVtcGxhdGVTdGF0dXMSEgoKZ2VuZXJhdGlvbhgFIAEoAxIvCgtjcmVhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGV0YWcYCCABKAki0QMKDFRlbXBsYXRlU3BlYxItCgdjYXRhbG9nGAEgASgLMhoubWVyaWRpYW4udjEuQ2F0YWxvZ1NvdXJjZUgAEiwKB2hvc3Rfdm0YAiABKAsyGS5tZXJpZGlhbi52MS5Ib3N0Vm1Tb3VyY2VIABImCghndWVzdF9vcxgDIAEoDjIULm1lcmlkaWFuLnYxLkd1ZXN0T3MSLwoMYXJjaGl0ZWN0dXJlGAQgASgOMhkubWVyaWRpYW4udjEuQXJjaGl0ZWN0dXJlEikKCXJlc291cmNlcxgFIAEoCzIWLm1lcmlkaWFuLnYxLlJlc291cmNlcxIuCglyZWFkaW5lc3MYBiABKAsyGy5tZXJpZGlhbi52MS5SZWFkaW5lc3NQcm9iZRITCgtkZXNjcmlwdGlvbhgHIAEoCRI1CgZsYWJlbHMYCCADKAsyJS5tZXJpZGlhbi52MS5UZW1wbGF0ZVNwZWMuTGFiZWxzRW50cnkSKwoGYWNjZXNzGAkgASgLMhsubWVyaWRpYW4udjEuVGVtcGxhdGVBY2Nlc3MaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIICgZzb3VyY2UiRAoOVGVtcGxhdGVBY2Nlc3MSEAoIcHJvamVjdHMYASADKAkSIAoFcm9sZXMYAiADKA4yES5tZXJpZGlhbi52MS5Sb2xlIkUKDUNhdGFsb2dTb3VyY2USDwoHY2F0YWxvZxgBIAEoCRISCgpjYXRhbG9nX2lkGAIgASgJEg8KB3ZlcnNpb24YAyABKAkiHwoMSG9zdFZtU291cmNlEg8KB3ZtX25hbWUYASABKAkiqwMKDlRlbXBsYXRlU3RhdHVzEjAKBXN0YXRlGAEgASgOMiEubWVyaWRpYW4udjEuVGVtcGxhdGVTdGF0dXMuU3RhdGUSDQoFaG9zdHMYAiADKAkSEAoIdm1fY291bnQYAyABKA0SDgoGcmVhc29uGAQgASgJEhIKCmNoYW5nZWRfYnkYBSABKAkSLgoKc3RhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNc3RvcHNfcnVubmluZxgHIAEoCBImCgVwdXJnZRgIIAEoCzIXLm1lcmlkaWFuLnYxLkltYWdlUHVyZ2USKgoKY29uZGl0aW9ucxgKIAMoCzIWLm1lcmlkaWFuLnYxLkNvbmRpdGlvbhIvCghmYWlsdXJlcxgLIAEoCzIdLm1lcmlkaWFuLnYxLlRlbXBsYXRlRmFpbHVyZXMiVgoFU3RhdGUSFQoRU1RBVEVfVU5TUEVDSUZJRUQQABIQCgxTVEFURV9BQ1RJVkUQARIRCg1TVEFURV9UQUlOVEVEEAISEQoNU1RBVEVfUkVWT0tFRBADIp4BCgpJbWFnZVB1cmdlEg0KBWltYWdlGAEgASgJEhQKDHB1cmdlZF9ob3N0cxgCIAMoCRIVCg1wZW5kaW5nX2hvc3RzGAMgAygJEjQKDGZhaWxlZF9ob3N0cxgEIAMoCzIeLm1lcmlkaWFuLnYxLkltYWdlUHVyZ2VGYWlsdXJlEhAKCGtlcHRfZm9yGAUgAygJEgwKBGRvbmUYBiABKAginAEKEUltYWdlUHVyZ2VGYWlsdXJlEgwKBGhvc3QYASABKAkSDgoGcmVhc29uGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSKAoEdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcmV0cnlfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAifQoQVGVtcGxhdGVGYWlsdXJlcxINCgVob3N0cxgBIAMoCRIVCg13b3JraW5nX2hvc3RzGAIgASgNEhQKDGZhaWx1cmVfcmF0ZRgDIAEoARItCglsYXN0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wItABCgdDYXRhbG9nEgwKBG5hbWUYASABKAkSCwoDdWlkGAIgASgJEiYKBHNwZWMYAyABKAsyGC5tZXJpZGlhbi52MS5DYXRhbG9nU3BlYxISCgpnZW5lcmF0aW9uGAQgASgDEi8KC2NyZWF0ZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEZXRhZxgHIAEoCSJ+CgtDYXRhbG9nU3BlYxILCgN1cmwYASABKAkSNAoLY3JlZGVudGlhbHMYAiABKAsyHy5tZXJpZGlhbi52MS5DYXRhbG9nQ3JlZGVudGlhbHMSFwoPaGFzX2NyZWRlbnRpYWxzGAMgASgIEhMKC2Rlc2NyaXB0aW9uGAQgASgJIkkKEkNhdGFsb2dDcmVkZW50aWFscxIQCgh1c2VybmFtZRgBIAEoCRIQCghwYXNzd29yZBgCIAEoCRIPCgdhcGlfa2V5GAMgASgJYgZwcm90bzM", [file_google_protobuf_timestamp, file_meridian_v1_service_account, file_meridian_v1_types]);
 
 /**
  * A golden image that VMs are made of.
@@ -314,6 +314,13 @@ export type TemplateStatus = Message<"meridian.v1.TemplateStatus"> & {
   stopsRunning: boolean;
 
   /**
+   * How the removal of its images from the hosts is doing; absent unless RevokeTemplate asked for that.
+   *
+   * @generated from field: meridian.v1.ImagePurge purge = 8;
+   */
+  purge?: ImagePurge | undefined;
+
+  /**
    * Facts about the template: "Healthy", which is FALSE with the reason "FailsOnSeveralHosts" while its VMs cannot be made or
    * started on several hosts, so that it is blamed instead of them.
    *
@@ -385,6 +392,112 @@ export const TemplateStatus_StateSchema: GenEnum<TemplateStatus_State> = /*@__PU
   enumDesc(file_meridian_v1_template, 5, 0);
 
 /**
+ * How the removal of a template's images from the hosts' caches is doing. A host is named once, by the state of what is furthest
+ * behind on it. An image that comes back is removed again, as long as the template is revoked.
+ *
+ * @generated from message meridian.v1.ImagePurge
+ */
+export type ImagePurge = Message<"meridian.v1.ImagePurge"> & {
+  /**
+   * What is removed, such as "MACOS-15-CI latest". Of "latest" these are all versions that hosts have.
+   *
+   * @generated from field: string image = 1;
+   */
+  image: string;
+
+  /**
+   * Hosts that have removed it, `hosts/{host}`.
+   *
+   * @generated from field: repeated string purged_hosts = 2;
+   */
+  purgedHosts: string[];
+
+  /**
+   * Hosts that still have to, `hosts/{host}`: they are at it, or away.
+   *
+   * @generated from field: repeated string pending_hosts = 3;
+   */
+  pendingHosts: string[];
+
+  /**
+   * Hosts on which it has failed, and is tried again.
+   *
+   * @generated from field: repeated meridian.v1.ImagePurgeFailure failed_hosts = 4;
+   */
+  failedHosts: ImagePurgeFailure[];
+
+  /**
+   * Templates that are not revoked and whose image is the same, `templates/{template}`: as long as there are any, hosts keep it.
+   *
+   * @generated from field: repeated string kept_for = 5;
+   */
+  keptFor: string[];
+
+  /**
+   * Whether no host that the pool knows of has an image that is still to go.
+   *
+   * @generated from field: bool done = 6;
+   */
+  done: boolean;
+};
+
+/**
+ * Describes the message meridian.v1.ImagePurge.
+ * Use `create(ImagePurgeSchema)` to create a new message.
+ */
+export const ImagePurgeSchema: GenMessage<ImagePurge> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_template, 6);
+
+/**
+ * Why a host has not removed an image.
+ *
+ * @generated from message meridian.v1.ImagePurgeFailure
+ */
+export type ImagePurgeFailure = Message<"meridian.v1.ImagePurgeFailure"> & {
+  /**
+   * The host, `hosts/{host}`.
+   *
+   * @generated from field: string host = 1;
+   */
+  host: string;
+
+  /**
+   * Why, as one CamelCase word: "UnknownCommand" of an agent that is too old for it.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+
+  /**
+   * Why, as a sentence.
+   *
+   * @generated from field: string message = 3;
+   */
+  message: string;
+
+  /**
+   * When it last failed.
+   *
+   * @generated from field: google.protobuf.Timestamp time = 4;
+   */
+  time?: Timestamp | undefined;
+
+  /**
+   * When it is tried again.
+   *
+   * @generated from field: google.protobuf.Timestamp retry_time = 5;
+   */
+  retryTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message meridian.v1.ImagePurgeFailure.
+ * Use `create(ImagePurgeFailureSchema)` to create a new message.
+ */
+export const ImagePurgeFailureSchema: GenMessage<ImagePurgeFailure> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_template, 7);
+
+/**
  * How VMs of a template have been failing, over the time for which failures count (the setting `hosts.quarantine.window`).
  *
  * @generated from message meridian.v1.TemplateFailures
@@ -424,7 +537,7 @@ export type TemplateFailures = Message<"meridian.v1.TemplateFailures"> & {
  * Use `create(TemplateFailuresSchema)` to create a new message.
  */
 export const TemplateFailuresSchema: GenMessage<TemplateFailures> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_template, 6);
+  messageDesc(file_meridian_v1_template, 8);
 
 /**
  * A Parallels catalog that hosts can pull from.
@@ -487,7 +600,7 @@ export type Catalog = Message<"meridian.v1.Catalog"> & {
  * Use `create(CatalogSchema)` to create a new message.
  */
 export const CatalogSchema: GenMessage<Catalog> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_template, 7);
+  messageDesc(file_meridian_v1_template, 9);
 
 /**
  * What a catalog is.
@@ -529,7 +642,7 @@ export type CatalogSpec = Message<"meridian.v1.CatalogSpec"> & {
  * Use `create(CatalogSpecSchema)` to create a new message.
  */
 export const CatalogSpecSchema: GenMessage<CatalogSpec> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_template, 8);
+  messageDesc(file_meridian_v1_template, 10);
 
 /**
  * How a host proves to a catalog who it is.
@@ -564,5 +677,5 @@ export type CatalogCredentials = Message<"meridian.v1.CatalogCredentials"> & {
  * Use `create(CatalogCredentialsSchema)` to create a new message.
  */
 export const CatalogCredentialsSchema: GenMessage<CatalogCredentials> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_template, 9);
+  messageDesc(file_meridian_v1_template, 11);
 

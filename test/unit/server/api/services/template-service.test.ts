@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { CatalogService } from "../../../../../shared/gen/es/meridian/v1/catalog_service_pb.ts";
 import { Role } from "../../../../../shared/gen/es/meridian/v1/service_account_pb.ts";
-import { TemplateStatus_State } from "../../../../../shared/gen/es/meridian/v1/template_pb.ts";
+import { type ImagePurge, TemplateStatus_State } from "../../../../../shared/gen/es/meridian/v1/template_pb.ts";
 import { TemplateService } from "../../../../../shared/gen/es/meridian/v1/template_service_pb.ts";
 import {
   Architecture,
@@ -12,6 +12,8 @@ import {
 import { VmStatus_State } from "../../../../../shared/gen/es/meridian/v1/vm_pb.ts";
 import { VmService } from "../../../../../shared/gen/es/meridian/v1/vm_service_pb.ts";
 import { asCatalogId } from "../../../../../shared/ids.ts";
+import { wholeInventory } from "../../../../support/pool/hosts.ts";
+import { refuse, succeed } from "../../../../support/pool/scripted-host.ts";
 import { openTestCredentials } from "../../../../support/secrets/test-secrets.ts";
 import { fronts, refused, ServedApi, take } from "../../../../support/server/served-api.ts";
 
@@ -85,6 +87,46 @@ describe("TemplateService and CatalogService", () => {
     const { template: restored } = await templates().restoreTemplate({ name });
     assert.equal(restored?.status?.state, TemplateStatus_State.ACTIVE);
     await vms.createVm({ vm: { spec: { template: name } } });
+  });
+
+  it("say how far the hosts are with the removal of a revoked template's images", async () => {
+    const name = "templates/macos";
+    const images = [{ catalogId: "MACOS-15", version: "v3", architecture: "arm64", sizeMib: 1 }];
+    const [away, failing] = [
+      await api.driver.addHost("away", { inventory: wholeInventory(undefined, { images }) }),
+      await api.driver.addHost("failing", { inventory: wholeInventory(undefined, { images }) }),
+    ];
+    await api.driver.addHost("swift", { inventory: wholeInventory(undefined, { images }) });
+    await api.driver.addHost("without");
+    await away.disconnect();
+    failing.onPurge = refuse;
+    const purge = async (): Promise<ImagePurge | undefined> =>
+      (await templates().getTemplate({ name })).template?.status?.purge;
+    await templates().createTemplate({ templateId: "macos", template: { spec } });
+    assert.equal(await purge(), undefined);
+    const { template } = await templates().revokeTemplate({ name, reason: "leaked", purgeImages: true });
+    assert.equal(template?.status?.purge?.image, "MACOS-15 latest");
+    await api.driver.settle();
+    const under = await purge();
+    assert.deepEqual([under?.purgedHosts, under?.pendingHosts, under?.done], [["hosts/swift"], ["hosts/away"], false]);
+    const { failedHosts = [] } = under ?? {};
+    const [failure] = failedHosts;
+    assert.deepEqual(
+      [failedHosts.length, failure?.host, failure?.reason, failure?.message],
+      [1, "hosts/failing", "NoPurge", "it does not work"],
+    );
+    assert.ok((failure?.retryTime?.seconds ?? 0n) >= (failure?.time?.seconds ?? 1n));
+    await templates().createTemplate({ templateId: "twin", template: { spec } });
+    const kept = await purge();
+    assert.deepEqual([kept?.keptFor, kept?.failedHosts, kept?.pendingHosts], [["templates/twin"], [], []]);
+    await templates().deleteTemplate({ name: "templates/twin" });
+    await api.driver.connect(away);
+    failing.onPurge = succeed;
+    await api.driver.advance(10_000);
+    const over = await purge();
+    assert.deepEqual([over?.purgedHosts.length, over?.done, over?.keptFor], [2, true, []]);
+    await templates().restoreTemplate({ name });
+    assert.equal(await purge(), undefined);
   });
 
   it("refuse to judge without a reason, or by a stale etag, or what is not there", async () => {

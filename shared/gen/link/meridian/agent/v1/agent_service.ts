@@ -381,6 +381,9 @@ export interface Command {
     | //
     /** Run a short command in the guest. */
     { $case: "exec"; exec: ExecAction }
+    | //
+    /** Remove an image from the Mac's cache; the command names no VM. An image that is not there is success. */
+    { $case: "purgeImage"; purgeImage: PurgeImageAction }
     | undefined;
 }
 
@@ -504,6 +507,14 @@ export interface ExecAction {
 export interface ExecAction_EnvEntry {
   key: string;
   value: string;
+}
+
+/** Remove an image from the Mac's cache. */
+export interface PurgeImageAction {
+  /** The manifest's id in its catalog, as the inventory shows it. Required. */
+  catalogId: string;
+  /** The manifest's version. Required. */
+  version: string;
 }
 
 /**
@@ -2855,6 +2866,9 @@ export const Command: MessageFns<Command> = {
       case "exec":
         ExecAction.encode(message.action.exec, writer.uint32(162).fork()).join();
         break;
+      case "purgeImage":
+        PurgeImageAction.encode(message.action.purgeImage, writer.uint32(170).fork()).join();
+        break;
     }
     return writer;
   },
@@ -3024,6 +3038,14 @@ export const Command: MessageFns<Command> = {
             message.action = { $case: "exec", exec: ExecAction.decode(reader, reader.uint32()) };
             continue;
           }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.action = { $case: "purgeImage", purgeImage: PurgeImageAction.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3113,6 +3135,12 @@ export const Command: MessageFns<Command> = {
       case "exec": {
         if (object.action?.exec !== undefined && object.action?.exec !== null) {
           message.action = { $case: "exec", exec: ExecAction.fromPartial(object.action.exec) };
+        }
+        break;
+      }
+      case "purgeImage": {
+        if (object.action?.purgeImage !== undefined && object.action?.purgeImage !== null) {
+          message.action = { $case: "purgeImage", purgeImage: PurgeImageAction.fromPartial(object.action.purgeImage) };
         }
         break;
       }
@@ -4111,6 +4139,73 @@ export const ExecAction_EnvEntry: MessageFns<ExecAction_EnvEntry> = {
     const message = createBaseExecAction_EnvEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBasePurgeImageAction(): PurgeImageAction {
+  return { catalogId: "", version: "" };
+}
+
+export const PurgeImageAction: MessageFns<PurgeImageAction> = {
+  encode(message: PurgeImageAction, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.catalogId !== "") {
+      writer.uint32(10).string(message.catalogId);
+    }
+    if (message.version !== "") {
+      writer.uint32(18).string(message.version);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PurgeImageAction {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePurgeImageAction();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.catalogId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PurgeImageAction>): PurgeImageAction {
+    return PurgeImageAction.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PurgeImageAction>): PurgeImageAction {
+    const message = createBasePurgeImageAction();
+    message.catalogId = object.catalogId ?? "";
+    message.version = object.version ?? "";
     return message;
   },
 };

@@ -1,0 +1,24 @@
+/** How people see the removal of a template's images from the hosts. */
+import type { ImagePurge } from "../../shared/gen/es/meridian/v1/template_pb.ts";
+import { shortName } from "../values/name.ts";
+
+/** Such as "purged from 3 of 5 hosts; to go: mac-4; failed: mac-5 (StillCached: …)"; of many only the first ones. */
+export function formatPurge({ purgedHosts, pendingHosts, failedHosts, keptFor }: ImagePurge): string {
+  const count = purgedHosts.length + pendingHosts.length + failedHosts.length;
+  const hosts = count === 0 ? "no host has its image" : `purged from ${purgedHosts.length} of ${count} hosts`;
+  const failures = failedHosts.map(({ host, reason, message }) => `${shortName(host)} (${reason}: ${message})`);
+  return [
+    hosts,
+    ...listed("to go", pendingHosts.map(shortName)),
+    ...listed("failed", failures),
+    ...listed("kept for", keptFor.map(shortName)),
+  ].join("; ");
+}
+
+function listed(title: string, words: readonly string[]): readonly string[] {
+  if (words.length === 0) return [];
+  return [`${title}: ${words.slice(0, namedMax).join(", ")}${words.length > namedMax ? ", …" : ""}`];
+}
+
+/** About a line's worth; --json has all. */
+const namedMax = 5;
