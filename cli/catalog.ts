@@ -1,7 +1,14 @@
 /** `meridian catalog`: the Parallels catalogs that hosts pull from. */
 import { type Command } from "@commander-js/extra-typings";
 import { required } from "../shared/assert.ts";
-import { type Catalog, CatalogSchema } from "../shared/gen/es/meridian/v1/template_pb.ts";
+import {
+  type Catalog,
+  type CatalogManifest,
+  CatalogSchema,
+  type CatalogStatus,
+  TemplateStatus_StateSchema,
+} from "../shared/gen/es/meridian/v1/template_pb.ts";
+import { ArchitectureSchema, Condition_State } from "../shared/gen/es/meridian/v1/types_pb.ts";
 import { wrongUsage } from "./failure.ts";
 import { filterOption, limitOption, orderByOption, printList, quietOption } from "./list.ts";
 import type { Column } from "./output/table.ts";
@@ -9,6 +16,7 @@ import { age, moment } from "./output/time.ts";
 import type { Program } from "./program-type.ts";
 import { detailView, printResource, type Session, withSession } from "./session.ts";
 import type { Terminal } from "./terminal.ts";
+import { enumName, enumWord } from "./values/enum.ts";
 import { resourceName, shortName } from "./values/name.ts";
 import { examples, forEachName, requireFlag } from "./verbs.ts";
 
@@ -51,7 +59,7 @@ function registerRead(noun: Program, terminal: Terminal): void {
     .command("get")
     .argument("<catalog...>", "the catalogs' names")
     .summary("show a catalog")
-    .description("Shows a catalog, without its credentials.")
+    .description("Shows a catalog without its credentials: whether the server can read it, and what is in it.")
     .addHelpText("after", examples("catalog get main"))
     .action((names, _options, command) =>
       withSession(terminal, command, (session) =>
@@ -163,15 +171,38 @@ function catalogColumns(nowMs: number): readonly Column<Catalog>[] {
   ];
 }
 
-function catalogDetail(session: Session, { name, spec, createTime, updateTime }: Catalog): string {
+function catalogDetail(session: Session, { name, spec, status, createTime, updateTime }: Catalog): string {
+  const leftOut = status?.manifestsLeftOut ?? 0;
   return detailView(session)
     .heading(name, "", "plain")
     .sentence(spec?.description ?? "")
     .facts([
       ["URL", spec?.url ?? ""],
       ["Credentials", spec?.hasCredentials === true ? "stored" : "none"],
+      ["Reachable", formatReachable(session, status)],
       ["Made", moment(createTime, session.nowMs)],
       ["Changed", moment(updateTime, session.nowMs)],
     ])
+    .table("Manifests", status?.manifests ?? [], manifestColumns)
+    .sentence(leftOut === 0 ? "" : `and ${leftOut} more that no template names`)
     .toString();
 }
+
+/** Such as "yes, for 3 h", or "no: it refuses the credentials (for 5 min)". */
+function formatReachable(session: Session, status: CatalogStatus | undefined): string {
+  const condition = status?.conditions.find(({ type }) => type === "Reachable");
+  if (condition === undefined) return "not read yet";
+  const since = moment(condition.since, session.nowMs);
+  return condition.state === Condition_State.TRUE ? `yes, since ${since}` : `no: ${condition.message} (since ${since})`;
+}
+
+const manifestColumns: readonly Column<CatalogManifest>[] = [
+  { title: "ID", text: ({ catalogId }) => catalogId },
+  { title: "VERSION", text: ({ version, latest }) => (latest ? `${version} (latest)` : version) },
+  { title: "ARCH", text: ({ architecture }) => enumWord(ArchitectureSchema, architecture) },
+  { title: "STATE", text: ({ state }) => enumName(TemplateStatus_StateSchema, state) },
+  {
+    title: "FOR",
+    text: ({ requiredRoles, requiredClaims }) => [...requiredRoles, ...requiredClaims].join(", ") || "-",
+  },
+];

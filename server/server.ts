@@ -22,6 +22,7 @@ import { closePortMs, drainCallsMs } from "./api/limits.ts";
 import { ActiveCalls } from "./api/rpc/active-calls.ts";
 import { createServices } from "./api/services/services.ts";
 import { VmChanges } from "./api/vm-changes.ts";
+import { CatalogFollower, type CatalogTuning } from "./catalogs/catalog-follower.ts";
 import { Engine } from "./engine/engine.ts";
 import { createAgentCalls } from "./enrolment/agent-calls.ts";
 import { Enrolment } from "./enrolment/enrolment.ts";
@@ -67,6 +68,8 @@ export interface ServerOptions {
   readonly secretsKeys?: KeyStoreSettings;
   /** How keys of issuers are fetched; the default is right but for tests. */
   readonly issuerKeys?: KeyTuning;
+  /** How often catalogs are read; the default is right but for tests. */
+  readonly catalogs?: CatalogTuning;
   readonly clock: Clock;
   readonly ids: IdSource;
   readonly log: Logger;
@@ -159,6 +162,7 @@ class ComposedServer implements RunningServer {
     const security = await this.openSecurity(store);
     const enrolment = security && this.openEnrolment(engine, security);
     const sessions = this.openSessions(engine, secrets, enrolment);
+    this.followCatalogs(engine, secrets);
     const core: Core = { store, engine, secrets, sessions, enrolment };
     const door = await this.openDoor(core);
     const agentPort = this.createAgentPort(core, door);
@@ -260,6 +264,19 @@ class ComposedServer implements RunningServer {
     });
     secure?.security.authority.onChange(() => sessions.noticeAll());
     return sessions;
+  }
+
+  private followCatalogs(engine: Engine, { box }: SecretsKeeper): void {
+    const { clock, log, catalogs: tuning } = this.options;
+    const follower = new CatalogFollower({
+      engine,
+      clock,
+      log,
+      openCredentials: (catalog) => openCredentials(box, catalog),
+      tuning,
+    });
+    this.opened.defer(() => follower.close());
+    follower.start();
   }
 
   private apiContext({ store, secrets, enrolment }: Core, { engine, hostCalls }: FrontDoor): ApiContext {

@@ -2,6 +2,7 @@
 
 import { RoleSchema } from "../../shared/gen/es/meridian/v1/service_account_pb.ts";
 import {
+  type CatalogManifest,
   type Template,
   type TemplateAccess,
   TemplateStatus_State,
@@ -64,6 +65,7 @@ export function templateDetail(session: Session, template: Template): string {
       ["Why", formatStanding(session, template)],
       ["Images", status?.purge === undefined ? "" : formatPurge(status.purge)],
       ["Source", templateSource(template)],
+      ["Made of", formatManifest(status?.manifest)],
       ["Guest", guest.filter((word) => word !== "").join(" on ")],
       ["Resources", formatResources(spec?.resources)],
       ["Ready when", spec?.readiness === undefined ? "Parallels Tools answer" : formatReadiness(spec.readiness)],
@@ -81,6 +83,13 @@ function formatStanding(session: Session, { status }: Template): string {
   if (status === undefined || status.reason === "") return "";
   const stops = status.stopsRunning ? "; its VMs are stopped" : "";
   return `${status.reason} (${status.changedBy}, ${moment(status.stateTime, session.nowMs)})${stops}`;
+}
+
+/** Such as "v3, for USER of the catalog"; nothing if it is not known. */
+function formatManifest(manifest: CatalogManifest | undefined): string {
+  if (manifest === undefined) return "";
+  const needs = [...manifest.requiredRoles, ...manifest.requiredClaims];
+  return needs.length === 0 ? manifest.version : `${manifest.version}, in the catalog for ${needs.join(", ")}`;
 }
 
 /** Such as "operator in ios, web"; nothing if it is open to everybody. */

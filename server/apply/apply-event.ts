@@ -8,6 +8,7 @@ import type { Pool } from "../pool/pool.ts";
 import { applyVmAdopt } from "./adoption.ts";
 import { applyCallsNoted, noteAsked, recordBefore } from "./audit.ts";
 import { applyVmBatchCreate } from "./batch.ts";
+import { applyCatalogRead } from "./catalog-reading.ts";
 import {
   applyServiceAccountCreate,
   applyServiceAccountDelete,
@@ -94,6 +95,8 @@ function apply(pool: Pool, event: PoolEvent, timeMs: number): EventReplies[PoolE
       return applyCatalogUpdate(pool, event, timeMs);
     case "catalog-seal":
       return applyCatalogSeal(pool, event);
+    case "catalog-read":
+      return applyCatalogRead(pool, event, timeMs);
     case "catalog-delete":
       return applyCatalogDelete(pool, event);
     case "project-create":

@@ -72,7 +72,15 @@ export function applyCatalogUpdate(pool: Pool, event: CatalogUpdate, timeMs: num
   if (catalog === undefined) throw notFound(`catalogs/${event.id}`);
   checkEtag(catalog, event.etag, `catalogs/${event.id}`);
   checkGeneration(catalog, event.baseGeneration, `catalogs/${event.id}`);
-  const after: CatalogRecord = { ...catalog, ...changed(pool, catalog, timeMs), spec: event.spec };
+  const { reading, ...rest } = catalog;
+  // What was read elsewhere says nothing of what is there now.
+  const isSame = reading !== undefined && catalog.spec.url === event.spec.url;
+  const after: CatalogRecord = {
+    ...rest,
+    ...changed(pool, catalog, timeMs),
+    spec: event.spec,
+    ...(isSame ? { reading } : {}),
+  };
   pool.putCatalog(after);
   return after;
 }

@@ -5,7 +5,7 @@ import { nextPurges } from "../pool/image-purge.ts";
 import type { PoolView } from "../pool/view.ts";
 
 export function planPurges(
-  view: Pick<PoolView, "templates" | "purgingTemplates">,
+  view: Pick<PoolView, "templates" | "catalogs" | "purgingTemplates">,
   host: HostRecord,
   nowMs: number,
 ): ImagesPurge | undefined {

@@ -15,6 +15,7 @@ import type {
   Uid,
   VmId,
 } from "../../shared/ids.ts";
+import type { CatalogFault, CatalogManifest } from "./catalog.ts";
 import type { DialNumber } from "./dial.ts";
 import type { CredentialRecord, HostCertificate, JoinTokenRecord, JoinTokenSpec } from "./enrolment.ts";
 import type { Asked, HistoryEntry } from "./history.ts";
@@ -193,6 +194,17 @@ export interface CatalogSeal {
   readonly credentials: StoredSecret;
 }
 
+/** What came of reading a catalog. */
+export interface CatalogRead {
+  readonly type: "catalog-read";
+  readonly id: CatalogId;
+  /** Which catalog was read, and where: if it is another one by now, nothing of this is true of it. */
+  readonly uid: Uid;
+  readonly url: string;
+  readonly outcome:
+    | { readonly kind: "manifests"; readonly manifests: readonly CatalogManifest[]; readonly leftOutCount: number }
+    | { readonly kind: "fault"; readonly fault: CatalogFault };
+}
 export interface CatalogDelete {
   readonly type: "catalog-delete";
   readonly id: CatalogId;
@@ -513,6 +525,7 @@ type BareEvent =
   | CatalogCreate
   | CatalogUpdate
   | CatalogSeal
+  | CatalogRead
   | CatalogDelete
   | ProjectCreate
   | ProjectUpdate
@@ -572,6 +585,8 @@ export interface EventReplies {
   "catalog-update": CatalogRecord;
   /** Whether it was done. */
   "catalog-seal": boolean;
+  /** Whether it was news. */
+  "catalog-read": boolean;
   "catalog-delete": CatalogRecord;
   "project-create": ProjectRecord;
   "project-update": ProjectRecord;

@@ -5,6 +5,7 @@
  * the host says that it is gone, and an image that comes back (a pull that nothing could take back) is removed again.
  */
 import type { CommandId, TemplateId } from "../../shared/ids.ts";
+import { manifestOf } from "./catalog.ts";
 import type { HostRecord } from "./host.ts";
 import { removalsPerHostMax } from "./limits.ts";
 import { removalIdOf } from "./orphan.ts";
@@ -38,7 +39,7 @@ export interface PurgeFailure {
   readonly timeMs: number;
 }
 
-type Templates = Pick<PoolView, "templates" | "purgingTemplates">;
+type Templates = Pick<PoolView, "templates" | "catalogs" | "purgingTemplates">;
 
 /** What its revocation removes of the template; nothing if it does not. */
 export function purgeOf({ standing }: Pick<TemplateRecord, "standing">): ImageVersion | undefined {
@@ -50,12 +51,14 @@ export function isMeant(wanted: ImageVersion, image: ImageVersion): boolean {
   return isSameManifest(wanted, image) && (wanted.version === latest || wanted.version === image.version);
 }
 
-/** The templates that are not revoked and may be made of what is to go, sorted. */
-export function keptFor({ templates }: Pick<PoolView, "templates">, wanted: ImageVersion): readonly TemplateId[] {
-  return [...templates.values()]
+/** The templates that are not revoked and are, or may be, made of what is to go, sorted. */
+export function keptFor(view: Pick<PoolView, "templates" | "catalogs">, wanted: ImageVersion): readonly TemplateId[] {
+  return [...view.templates.values()]
     .filter((template) => {
       const { source } = template.spec;
-      return source.kind === "catalog" && !isRevoked(template) && (isMeant(source, wanted) || isMeant(wanted, source));
+      if (source.kind !== "catalog" || isRevoked(template)) return false;
+      const image = { catalogId: source.catalogId, version: manifestOf(view, template)?.version ?? source.version };
+      return isMeant(image, wanted) || isMeant(wanted, image);
     })
     .map(({ id }) => id)
     .sort();
@@ -105,11 +108,11 @@ function begun({ catalogId, version }: ImageVersion, nowMs: number): ImagePurge 
   return { catalogId, version, atMs: nowMs, retryCount: 0 };
 }
 
-function isToGo({ templates, purgingTemplates }: Templates, image: ImageVersion): boolean {
-  for (const id of purgingTemplates) {
-    const template = templates.get(id);
+function isToGo(view: Templates, image: ImageVersion): boolean {
+  for (const id of view.purgingTemplates) {
+    const template = view.templates.get(id);
     const purge = template === undefined ? undefined : purgeOf(template);
-    if (purge !== undefined && isMeant(purge, image)) return keptFor({ templates }, image).length === 0;
+    if (purge !== undefined && isMeant(purge, image)) return keptFor(view, image).length === 0;
   }
   return false;
 }

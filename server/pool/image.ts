@@ -1,8 +1,10 @@
 /** What a VM is really made of: the template as it is when the VM is accepted. */
 import { required } from "../../shared/assert.ts";
 import { fieldInvalid, MeridianError, notFound } from "../../shared/errors.ts";
+import type { TemplateId } from "../../shared/ids.ts";
+import { type CatalogSource, findManifest, reasonOf } from "./catalog.ts";
 import type { PoolView } from "./view.ts";
-import type { Resources, VmImage, VmRecord, VmSpec } from "./vm.ts";
+import type { Architecture, Resources, VmImage, VmRecord, VmSpec } from "./vm.ts";
 
 /** Throws `MeridianError`: RESOURCE_NOT_FOUND, FIELD_INVALID, STATE_NOT_ALLOWED (a source VM that cannot be copied now). */
 export function resolveImage(view: PoolView, spec: VmSpec): VmImage {
@@ -36,11 +38,34 @@ function templateImage(view: PoolView, spec: VmSpec): VmImage {
   const template = view.templates.get(spec.template);
   if (template === undefined) throw notFound(`templates/${spec.template}`);
   const { source, guestOs, architecture, resources, readiness } = template.spec;
-  if (spec.templateVersion === undefined) return { source, guestOs, architecture, resources, readiness };
-  if (source.kind !== "catalog") {
-    throw fieldInvalid("spec.template", `templates/${spec.template} stands on the hosts and has no versions`);
+  const image = { guestOs, architecture, resources, readiness };
+  if (source.kind === "catalog") {
+    const { templateVersion: version = source.version } = spec;
+    return { ...image, source: resolveVersion(view, spec.template, { ...source, version }, architecture) };
   }
-  return { source: { ...source, version: spec.templateVersion }, guestOs, architecture, resources, readiness };
+  if (spec.templateVersion === undefined) return { ...image, source };
+  throw fieldInvalid("spec.template", `templates/${spec.template} stands on the hosts and has no versions`);
+}
+
+/**
+ * The version that is meant, so that a VM is made of the same image wherever and how often it is made. One that the catalog has
+ * not shown stays as it is: the host's catalog decides.
+ */
+function resolveVersion(
+  view: PoolView,
+  template: TemplateId,
+  source: CatalogSource,
+  architecture: Architecture,
+): CatalogSource {
+  const manifest = findManifest(view.catalogs.get(source.catalog), source, architecture);
+  if (manifest === undefined) return source;
+  if (manifest.state !== "REVOKED") return { ...source, version: manifest.version };
+  const resource = `templates/${template}`;
+  const reason = reasonOf(manifest, source.catalog);
+  throw new MeridianError("TEMPLATE_REVOKED", `${resource} cannot be used: ${reason}; use another version`, {
+    resource,
+    metadata: { template: resource, reason },
+  });
 }
 
 function sourceOf(view: PoolView, spec: VmSpec): VmRecord {

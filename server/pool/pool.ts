@@ -304,6 +304,8 @@ export class Pool implements PoolView {
     const before = this.catalogs.get(after.id);
     this.catalogs.set(after.id, after);
     this.note({ kind: "catalog", id: after.id, before, after });
+    // It may be another version by now that "latest" stands for.
+    if (before?.reading !== after.reading && this.purgingTemplates.size > 0) this.lookAtHosts();
   }
 
   removeCatalog(id: CatalogId): void {
@@ -411,7 +413,10 @@ export class Pool implements PoolView {
     const hadAny = this.purgingTemplates.size > 0;
     if (before !== undefined) this.purgingTemplates.delete(before.id);
     if (after !== undefined && purgeOf(after) !== undefined) this.purgingTemplates.add(after.id);
-    if (!hadAny && this.purgingTemplates.size === 0) return;
+    if (hadAny || this.purgingTemplates.size > 0) this.lookAtHosts();
+  }
+
+  private lookAtHosts(): void {
     for (const id of this.hosts.keys()) this.dirtyHosts.add(id);
   }
 

@@ -1,5 +1,6 @@
 /** Templates and catalogs as the pool keeps them. */
 import type { CatalogId, TemplateId, Uid } from "../../shared/ids.ts";
+import type { CatalogReading } from "./catalog.ts";
 import type { ImageVersion } from "./image-purge.ts";
 import type { StoredSecret } from "./sealed.ts";
 import type { PoolRole } from "./service-account.ts";
@@ -78,6 +79,8 @@ export interface CatalogRecord {
   readonly createTimeMs: number;
   readonly updateTimeMs: number;
   readonly revision: number;
+  /** Absent: nobody has tried to read it yet. */
+  readonly reading?: CatalogReading;
 }
 
 /** Remembers a create's `request_id`, so that the same call again gets the same answer. */

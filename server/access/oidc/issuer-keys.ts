@@ -6,6 +6,7 @@
 import { type CryptoKey, createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from "jose";
 import type { Clock } from "../../../shared/clock.ts";
 import { MeridianError } from "../../../shared/errors.ts";
+import { readBoundedText } from "../../bounded-text.ts";
 import { isTrusted } from "./issuer-url.ts";
 
 export interface KeyTuning {
@@ -123,20 +124,11 @@ async function fetchDocument(url: string, signal: AbortSignal): Promise<Record<s
     await response.body?.cancel();
     throw new IssuerProblem(`it answered with ${response.status}`);
   }
-  const document = parseJson(await readBounded(response));
+  const text = await readBoundedText(response, documentBytesMax);
+  if (text === undefined) throw new IssuerProblem(`its answer is longer than ${documentBytesMax} bytes`);
+  const document = parseJson(text);
   if (typeof document !== "object" || document === null) throw new IssuerProblem("it answered with no JSON object");
   return document as Record<string, unknown>;
-}
-
-async function readBounded(response: Response): Promise<string> {
-  const parts: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const part of response.body ?? []) {
-    bytes += part.length;
-    if (bytes > documentBytesMax) throw new IssuerProblem(`its answer is longer than ${documentBytesMax} bytes`);
-    parts.push(part);
-  }
-  return Buffer.concat(parts).toString("utf8");
 }
 
 function parseJson(text: string): unknown {

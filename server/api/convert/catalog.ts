@@ -3,17 +3,23 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import {
   type Catalog,
   type CatalogCredentials as CatalogCredentialsMessage,
+  type CatalogManifest as CatalogManifestMessage,
+  CatalogManifestSchema,
   CatalogSchema,
   type CatalogSpec as CatalogSpecMessage,
   type CatalogSpecSchema,
+  type CatalogStatusSchema,
+  TemplateStatus_State,
 } from "../../../shared/gen/es/meridian/v1/template_pb.ts";
+import type { CatalogManifest, CatalogReading } from "../../pool/catalog.ts";
 import { etagOf } from "../../pool/etag.ts";
 import type { CatalogCredentials, CatalogRecord, CatalogSpec } from "../../pool/template.ts";
 import type { FieldChecks } from "../field-checks.ts";
 import { credentialLengthMax, descriptionLengthMax, urlLengthMax } from "../limits.ts";
 import { nameOf } from "../resource-name.ts";
+import { architectures } from "./enums.ts";
 import { toTimestamp } from "./time.ts";
-import type { Field } from "./types.ts";
+import { type Field, toCondition } from "./types.ts";
 
 export function toCatalog(catalog: CatalogRecord): Catalog {
   return create(CatalogSchema, {
@@ -24,6 +30,32 @@ export function toCatalog(catalog: CatalogRecord): Catalog {
     createTime: toTimestamp(catalog.createTimeMs),
     updateTime: toTimestamp(catalog.updateTimeMs),
     etag: etagOf(catalog),
+    status: toCatalogStatus(catalog.reading),
+  });
+}
+
+function toCatalogStatus(reading: CatalogReading | undefined): MessageInitShape<typeof CatalogStatusSchema> {
+  if (reading === undefined) return {};
+  const { fault, sinceMs, manifests, leftOutCount } = reading;
+  const { reason, message } = fault ?? { reason: "Read", message: "" };
+  return {
+    conditions: [toCondition({ type: "Reachable", holds: fault === undefined, reason, message, sinceMs })],
+    manifests: manifests.map(toManifest),
+    manifestsLeftOut: leftOutCount,
+  };
+}
+
+export function toManifest(manifest: CatalogManifest): CatalogManifestMessage {
+  const { catalogId, version, isLatest = false, state = "ACTIVE", by = "" } = manifest;
+  return create(CatalogManifestSchema, {
+    catalogId,
+    version,
+    architecture: architectures[manifest.architecture],
+    latest: isLatest,
+    state: TemplateStatus_State[state],
+    changedBy: by,
+    requiredRoles: [...manifest.requiredRoles],
+    requiredClaims: [...manifest.requiredClaims],
   });
 }
 

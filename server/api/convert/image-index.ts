@@ -1,5 +1,6 @@
 /** Which template's image is on which host, both ways, for one reading of the pool; built when it is first asked for. */
 import type { HostId, TemplateId } from "../../../shared/ids.ts";
+import { manifestOf } from "../../pool/catalog.ts";
 import type { HostRecord } from "../../pool/host.ts";
 import { type ImagePurge, type ImageVersion, isMeant, type PurgeFailure } from "../../pool/image-purge.ts";
 import { imageKey } from "../../pool/shape.ts";
@@ -28,7 +29,7 @@ export class ImageIndex {
 
   /** The templates whose image or golden VM is on the host, sorted. */
   templatesOn(host: HostRecord): readonly TemplateId[] {
-    this.templatesByKey ??= groupBy(this.view.templates.values(), (template) => [templateKey(template), template.id]);
+    this.templatesByKey ??= groupBy(this.view.templates.values(), (template) => [this.keyOf(template), template.id]);
     const found = new Set<TemplateId>();
     for (const key of hostKeys(host)) for (const id of this.templatesByKey.get(key) ?? []) found.add(id);
     return [...found].sort();
@@ -37,7 +38,14 @@ export class ImageIndex {
   /** The hosts that have the template's image or golden VM, sorted. */
   hostsWith(template: TemplateRecord): readonly HostId[] {
     this.hostsByKey ??= groupBy(hostEntries(this.view.hosts.values()), (entry) => entry);
-    return [...new Set(this.hostsByKey.get(templateKey(template)) ?? [])].sort();
+    return [...new Set(this.hostsByKey.get(this.keyOf(template)) ?? [])].sort();
+  }
+
+  /** As `hostKeys` says it; of "latest" what that is now, if it is known. */
+  private keyOf(template: TemplateRecord): string {
+    const { source } = template.spec;
+    if (source.kind !== "catalog") return `vm ${source.vmName}`;
+    return `image ${imageKey(source.catalogId, manifestOf(this.view, template)?.version ?? source.version)}`;
   }
 
   /** The hosts that have removed what is meant, or have to, sorted. */
@@ -68,11 +76,6 @@ function toHostPurge(host: HostId, { isDone, failure, commandId, atMs }: ImagePu
 
 function* purgeEntries(hosts: Iterable<HostRecord>): Generator<readonly [HostId, ImagePurge]> {
   for (const { id, imagePurges = [] } of hosts) for (const purge of imagePurges) yield [id, purge];
-}
-
-function templateKey(template: TemplateRecord): string {
-  const { source } = template.spec;
-  return source.kind === "catalog" ? `image ${imageKey(source.catalogId, source.version)}` : `vm ${source.vmName}`;
 }
 
 function* hostKeys(host: HostRecord): Generator<string> {

@@ -11,6 +11,7 @@ import {
   type TemplateSpecSchema,
   TemplateStatus_State,
 } from "../../../shared/gen/es/meridian/v1/template_pb.ts";
+import { manifestOf } from "../../pool/catalog.ts";
 import { etagOf } from "../../pool/etag.ts";
 import { keptFor, purgeOf } from "../../pool/image-purge.ts";
 import type {
@@ -33,6 +34,7 @@ import {
   projectLengthMax,
 } from "../limits.ts";
 import { checkName, nameOf } from "../resource-name.ts";
+import { toManifest } from "./catalog.ts";
 import { architectures, guestSystems, requiredWord } from "./enums.ts";
 import type { HostPurge, ImageIndex } from "./image-index.ts";
 import { healthOf } from "./quarantine.ts";
@@ -41,6 +43,7 @@ import { toTimestamp } from "./time.ts";
 import { type Field, readLabels, readReadiness, readResources, toReadiness } from "./types.ts";
 
 export function toTemplate(view: PoolView, template: TemplateRecord, images: ImageIndex): Template {
+  const manifest = manifestOf(view, template);
   return create(TemplateSchema, {
     name: nameOf("templates", template.id),
     uid: template.uid,
@@ -49,6 +52,7 @@ export function toTemplate(view: PoolView, template: TemplateRecord, images: Ima
       ...toStanding(template.standing),
       hosts: images.hostsWith(template).map((id) => nameOf("hosts", id)),
       vmCount: view.countVmsOf(template.id),
+      ...(manifest === undefined ? {} : { manifest: toManifest(manifest) }),
       ...toPurge(view, template, images),
       ...healthOf(template, view.settings),
     },

@@ -152,6 +152,23 @@ const catalogShape: ShapeOf<CatalogRecord> = {
   createTimeMs: "number",
   updateTimeMs: "number",
   revision: "number",
+  "reading?": {
+    manifests: [
+      {
+        catalogId: "string",
+        version: "string",
+        architecture: architectureShape,
+        "isLatest?": "boolean",
+        "state?": { words: { TAINTED: 1, REVOKED: 1 } },
+        "by?": "string",
+        requiredRoles: ["string"],
+        requiredClaims: ["string"],
+      },
+    ],
+    leftOutCount: "number",
+    "fault?": { reason: "string", message: "string" },
+    sinceMs: "number",
+  },
 };
 
 const projectShape: ShapeOf<ProjectRecord> = {

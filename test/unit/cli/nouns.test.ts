@@ -329,6 +329,34 @@ describe("meridian catalog", () => {
   });
 });
 
+describe("meridian catalog get", () => {
+  it("says whether the catalog can be read, and what is in it", async () => {
+    const reachable = (state: Condition_State, message: string) => ({ type: "Reachable", state, reason: "x", message });
+    const manifest = { catalogId: "MACOS-15", architecture: Architecture.ARM64, state: TemplateStatus_State.ACTIVE };
+    const manifests = [
+      { ...manifest, version: "v2", state: TemplateStatus_State.REVOKED },
+      { ...manifest, version: "v3", latest: true, requiredRoles: ["USER"], requiredClaims: ["PULL"] },
+    ];
+    const statuses: Readonly<Record<string, object>> = {
+      "catalogs/main": { conditions: [reachable(Condition_State.TRUE, "")], manifests, manifestsLeftOut: 7 },
+      "catalogs/gone": { conditions: [reachable(Condition_State.FALSE, "it did not answer in time")] },
+      "catalogs/new": {},
+    };
+    const script: Script = {
+      catalogs: {
+        getCatalog: ({ name }) => ({ catalog: { name, spec: { url: "https://c" }, status: statuses[name] ?? {} } }),
+      },
+    };
+    const { out } = await runAgainst(script, ["catalog", "get", "main", "gone", "new"]);
+    assert.match(out, /Reachable +yes, since/);
+    assert.match(out, /MACOS-15 +v2 +arm64 +REVOKED +-/);
+    assert.match(out, /MACOS-15 +v3 \(latest\) +arm64 +ACTIVE +USER, PULL/);
+    assert.match(out, /and 7 more that no template names/);
+    assert.match(out, /Reachable +no: it did not answer in time/);
+    assert.match(out, /Reachable +not read yet/);
+  });
+});
+
 describe("meridian template get", () => {
   it("counts the hosts that have the image, and names the first ones", async () => {
     const many = sampleTemplate("many");

@@ -204,7 +204,7 @@ export type EventCaller = Message<"meridian.v1.EventCaller"> & {
   principal: string;
 
   /**
-   * How that was proven, such as "token"; "none" on a server that asks nobody, "failed" where it was not.
+   * How that was proven, such as "token"; "catalog" of a template that follows `catalogs/{catalog}`, which nobody asked for; "none" on a server that asks nobody, "failed" where it was not.
    *
    * @generated from field: string authentication = 2;
    */

@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file meridian/v1/template.proto.
  */
 export const file_meridian_v1_template: GenFile = /*@__PURE__*/
-  fileDesc("ChptZXJpZGlhbi92MS90ZW1wbGF0ZS5wcm90bxILbWVyaWRpYW4udjEi/wEKCFRlbXBsYXRlEgwKBG5hbWUYASABKAkSCwoDdWlkGAIgASgJEicKBHNwZWMYAyABKAsyGS5tZXJpZGlhbi52MS5UZW1wbGF0ZVNwZWMSKwoGc3RhdHVzGAQgASgLMhsubWVyaWRpYW4udjEuVGVtcGxhdGVTdGF0dXMSEgoKZ2VuZXJhdGlvbhgFIAEoAxIvCgtjcmVhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGV0YWcYCCABKAki0QMKDFRlbXBsYXRlU3BlYxItCgdjYXRhbG9nGAEgASgLMhoubWVyaWRpYW4udjEuQ2F0YWxvZ1NvdXJjZUgAEiwKB2hvc3Rfdm0YAiABKAsyGS5tZXJpZGlhbi52MS5Ib3N0Vm1Tb3VyY2VIABImCghndWVzdF9vcxgDIAEoDjIULm1lcmlkaWFuLnYxLkd1ZXN0T3MSLwoMYXJjaGl0ZWN0dXJlGAQgASgOMhkubWVyaWRpYW4udjEuQXJjaGl0ZWN0dXJlEikKCXJlc291cmNlcxgFIAEoCzIWLm1lcmlkaWFuLnYxLlJlc291cmNlcxIuCglyZWFkaW5lc3MYBiABKAsyGy5tZXJpZGlhbi52MS5SZWFkaW5lc3NQcm9iZRITCgtkZXNjcmlwdGlvbhgHIAEoCRI1CgZsYWJlbHMYCCADKAsyJS5tZXJpZGlhbi52MS5UZW1wbGF0ZVNwZWMuTGFiZWxzRW50cnkSKwoGYWNjZXNzGAkgASgLMhsubWVyaWRpYW4udjEuVGVtcGxhdGVBY2Nlc3MaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIICgZzb3VyY2UiRAoOVGVtcGxhdGVBY2Nlc3MSEAoIcHJvamVjdHMYASADKAkSIAoFcm9sZXMYAiADKA4yES5tZXJpZGlhbi52MS5Sb2xlIkUKDUNhdGFsb2dTb3VyY2USDwoHY2F0YWxvZxgBIAEoCRISCgpjYXRhbG9nX2lkGAIgASgJEg8KB3ZlcnNpb24YAyABKAkiHwoMSG9zdFZtU291cmNlEg8KB3ZtX25hbWUYASABKAkiqwMKDlRlbXBsYXRlU3RhdHVzEjAKBXN0YXRlGAEgASgOMiEubWVyaWRpYW4udjEuVGVtcGxhdGVTdGF0dXMuU3RhdGUSDQoFaG9zdHMYAiADKAkSEAoIdm1fY291bnQYAyABKA0SDgoGcmVhc29uGAQgASgJEhIKCmNoYW5nZWRfYnkYBSABKAkSLgoKc3RhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNc3RvcHNfcnVubmluZxgHIAEoCBImCgVwdXJnZRgIIAEoCzIXLm1lcmlkaWFuLnYxLkltYWdlUHVyZ2USKgoKY29uZGl0aW9ucxgKIAMoCzIWLm1lcmlkaWFuLnYxLkNvbmRpdGlvbhIvCghmYWlsdXJlcxgLIAEoCzIdLm1lcmlkaWFuLnYxLlRlbXBsYXRlRmFpbHVyZXMiVgoFU3RhdGUSFQoRU1RBVEVfVU5TUEVDSUZJRUQQABIQCgxTVEFURV9BQ1RJVkUQARIRCg1TVEFURV9UQUlOVEVEEAISEQoNU1RBVEVfUkVWT0tFRBADIp4BCgpJbWFnZVB1cmdlEg0KBWltYWdlGAEgASgJEhQKDHB1cmdlZF9ob3N0cxgCIAMoCRIVCg1wZW5kaW5nX2hvc3RzGAMgAygJEjQKDGZhaWxlZF9ob3N0cxgEIAMoCzIeLm1lcmlkaWFuLnYxLkltYWdlUHVyZ2VGYWlsdXJlEhAKCGtlcHRfZm9yGAUgAygJEgwKBGRvbmUYBiABKAginAEKEUltYWdlUHVyZ2VGYWlsdXJlEgwKBGhvc3QYASABKAkSDgoGcmVhc29uGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSKAoEdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcmV0cnlfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAifQoQVGVtcGxhdGVGYWlsdXJlcxINCgVob3N0cxgBIAMoCRIVCg13b3JraW5nX2hvc3RzGAIgASgNEhQKDGZhaWx1cmVfcmF0ZRgDIAEoARItCglsYXN0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wItABCgdDYXRhbG9nEgwKBG5hbWUYASABKAkSCwoDdWlkGAIgASgJEiYKBHNwZWMYAyABKAsyGC5tZXJpZGlhbi52MS5DYXRhbG9nU3BlYxISCgpnZW5lcmF0aW9uGAQgASgDEi8KC2NyZWF0ZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEZXRhZxgHIAEoCSJ+CgtDYXRhbG9nU3BlYxILCgN1cmwYASABKAkSNAoLY3JlZGVudGlhbHMYAiABKAsyHy5tZXJpZGlhbi52MS5DYXRhbG9nQ3JlZGVudGlhbHMSFwoPaGFzX2NyZWRlbnRpYWxzGAMgASgIEhMKC2Rlc2NyaXB0aW9uGAQgASgJIkkKEkNhdGFsb2dDcmVkZW50aWFscxIQCgh1c2VybmFtZRgBIAEoCRIQCghwYXNzd29yZBgCIAEoCRIPCgdhcGlfa2V5GAMgASgJYgZwcm90bzM", [file_google_protobuf_timestamp, file_meridian_v1_service_account, file_meridian_v1_types]);
+  fileDesc("ChptZXJpZGlhbi92MS90ZW1wbGF0ZS5wcm90bxILbWVyaWRpYW4udjEi/wEKCFRlbXBsYXRlEgwKBG5hbWUYASABKAkSCwoDdWlkGAIgASgJEicKBHNwZWMYAyABKAsyGS5tZXJpZGlhbi52MS5UZW1wbGF0ZVNwZWMSKwoGc3RhdHVzGAQgASgLMhsubWVyaWRpYW4udjEuVGVtcGxhdGVTdGF0dXMSEgoKZ2VuZXJhdGlvbhgFIAEoAxIvCgtjcmVhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGV0YWcYCCABKAki0QMKDFRlbXBsYXRlU3BlYxItCgdjYXRhbG9nGAEgASgLMhoubWVyaWRpYW4udjEuQ2F0YWxvZ1NvdXJjZUgAEiwKB2hvc3Rfdm0YAiABKAsyGS5tZXJpZGlhbi52MS5Ib3N0Vm1Tb3VyY2VIABImCghndWVzdF9vcxgDIAEoDjIULm1lcmlkaWFuLnYxLkd1ZXN0T3MSLwoMYXJjaGl0ZWN0dXJlGAQgASgOMhkubWVyaWRpYW4udjEuQXJjaGl0ZWN0dXJlEikKCXJlc291cmNlcxgFIAEoCzIWLm1lcmlkaWFuLnYxLlJlc291cmNlcxIuCglyZWFkaW5lc3MYBiABKAsyGy5tZXJpZGlhbi52MS5SZWFkaW5lc3NQcm9iZRITCgtkZXNjcmlwdGlvbhgHIAEoCRI1CgZsYWJlbHMYCCADKAsyJS5tZXJpZGlhbi52MS5UZW1wbGF0ZVNwZWMuTGFiZWxzRW50cnkSKwoGYWNjZXNzGAkgASgLMhsubWVyaWRpYW4udjEuVGVtcGxhdGVBY2Nlc3MaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIICgZzb3VyY2UiRAoOVGVtcGxhdGVBY2Nlc3MSEAoIcHJvamVjdHMYASADKAkSIAoFcm9sZXMYAiADKA4yES5tZXJpZGlhbi52MS5Sb2xlIkUKDUNhdGFsb2dTb3VyY2USDwoHY2F0YWxvZxgBIAEoCRISCgpjYXRhbG9nX2lkGAIgASgJEg8KB3ZlcnNpb24YAyABKAkiHwoMSG9zdFZtU291cmNlEg8KB3ZtX25hbWUYASABKAki2wMKDlRlbXBsYXRlU3RhdHVzEjAKBXN0YXRlGAEgASgOMiEubWVyaWRpYW4udjEuVGVtcGxhdGVTdGF0dXMuU3RhdGUSDQoFaG9zdHMYAiADKAkSEAoIdm1fY291bnQYAyABKA0SDgoGcmVhc29uGAQgASgJEhIKCmNoYW5nZWRfYnkYBSABKAkSLgoKc3RhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNc3RvcHNfcnVubmluZxgHIAEoCBImCgVwdXJnZRgIIAEoCzIXLm1lcmlkaWFuLnYxLkltYWdlUHVyZ2USLgoIbWFuaWZlc3QYCSABKAsyHC5tZXJpZGlhbi52MS5DYXRhbG9nTWFuaWZlc3QSKgoKY29uZGl0aW9ucxgKIAMoCzIWLm1lcmlkaWFuLnYxLkNvbmRpdGlvbhIvCghmYWlsdXJlcxgLIAEoCzIdLm1lcmlkaWFuLnYxLlRlbXBsYXRlRmFpbHVyZXMiVgoFU3RhdGUSFQoRU1RBVEVfVU5TUEVDSUZJRUQQABIQCgxTVEFURV9BQ1RJVkUQARIRCg1TVEFURV9UQUlOVEVEEAISEQoNU1RBVEVfUkVWT0tFRBADIp4BCgpJbWFnZVB1cmdlEg0KBWltYWdlGAEgASgJEhQKDHB1cmdlZF9ob3N0cxgCIAMoCRIVCg1wZW5kaW5nX2hvc3RzGAMgAygJEjQKDGZhaWxlZF9ob3N0cxgEIAMoCzIeLm1lcmlkaWFuLnYxLkltYWdlUHVyZ2VGYWlsdXJlEhAKCGtlcHRfZm9yGAUgAygJEgwKBGRvbmUYBiABKAginAEKEUltYWdlUHVyZ2VGYWlsdXJlEgwKBGhvc3QYASABKAkSDgoGcmVhc29uGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSKAoEdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcmV0cnlfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAifQoQVGVtcGxhdGVGYWlsdXJlcxINCgVob3N0cxgBIAMoCRIVCg13b3JraW5nX2hvc3RzGAIgASgNEhQKDGZhaWx1cmVfcmF0ZRgDIAEoARItCglsYXN0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIvwBCgdDYXRhbG9nEgwKBG5hbWUYASABKAkSCwoDdWlkGAIgASgJEiYKBHNwZWMYAyABKAsyGC5tZXJpZGlhbi52MS5DYXRhbG9nU3BlYxISCgpnZW5lcmF0aW9uGAQgASgDEi8KC2NyZWF0ZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEZXRhZxgHIAEoCRIqCgZzdGF0dXMYCCABKAsyGi5tZXJpZGlhbi52MS5DYXRhbG9nU3RhdHVzIogBCg1DYXRhbG9nU3RhdHVzEioKCmNvbmRpdGlvbnMYASADKAsyFi5tZXJpZGlhbi52MS5Db25kaXRpb24SLwoJbWFuaWZlc3RzGAIgAygLMhwubWVyaWRpYW4udjEuQ2F0YWxvZ01hbmlmZXN0EhoKEm1hbmlmZXN0c19sZWZ0X291dBgDIAEoDSLuAQoPQ2F0YWxvZ01hbmlmZXN0EhIKCmNhdGFsb2dfaWQYASABKAkSDwoHdmVyc2lvbhgCIAEoCRIvCgxhcmNoaXRlY3R1cmUYAyABKA4yGS5tZXJpZGlhbi52MS5BcmNoaXRlY3R1cmUSDgoGbGF0ZXN0GAQgASgIEjAKBXN0YXRlGAUgASgOMiEubWVyaWRpYW4udjEuVGVtcGxhdGVTdGF0dXMuU3RhdGUSEgoKY2hhbmdlZF9ieRgGIAEoCRIWCg5yZXF1aXJlZF9yb2xlcxgHIAMoCRIXCg9yZXF1aXJlZF9jbGFpbXMYCCADKAkifgoLQ2F0YWxvZ1NwZWMSCwoDdXJsGAEgASgJEjQKC2NyZWRlbnRpYWxzGAIgASgLMh8ubWVyaWRpYW4udjEuQ2F0YWxvZ0NyZWRlbnRpYWxzEhcKD2hhc19jcmVkZW50aWFscxgDIAEoCBITCgtkZXNjcmlwdGlvbhgEIAEoCSJJChJDYXRhbG9nQ3JlZGVudGlhbHMSEAoIdXNlcm5hbWUYASABKAkSEAoIcGFzc3dvcmQYAiABKAkSDwoHYXBpX2tleRgDIAEoCWIGcHJvdG8z", [file_google_protobuf_timestamp, file_meridian_v1_service_account, file_meridian_v1_types]);
 
 /**
  * A golden image that VMs are made of.
@@ -321,6 +321,13 @@ export type TemplateStatus = Message<"meridian.v1.TemplateStatus"> & {
   purge?: ImagePurge | undefined;
 
   /**
+   * What its VMs are made of now, as its catalog said last; absent if that is not known, and for a VM that stands on the hosts.
+   *
+   * @generated from field: meridian.v1.CatalogManifest manifest = 9;
+   */
+  manifest?: CatalogManifest | undefined;
+
+  /**
    * Facts about the template: "Healthy", which is FALSE with the reason "FailsOnSeveralHosts" while its VMs cannot be made or
    * started on several hosts, so that it is blamed instead of them.
    *
@@ -593,6 +600,13 @@ export type Catalog = Message<"meridian.v1.Catalog"> & {
    * @generated from field: string etag = 7;
    */
   etag: string;
+
+  /**
+   * What the server last read of it.
+   *
+   * @generated from field: meridian.v1.CatalogStatus status = 8;
+   */
+  status?: CatalogStatus | undefined;
 };
 
 /**
@@ -601,6 +615,111 @@ export type Catalog = Message<"meridian.v1.Catalog"> & {
  */
 export const CatalogSchema: GenMessage<Catalog> = /*@__PURE__*/
   messageDesc(file_meridian_v1_template, 9);
+
+/**
+ * What the server last read of a catalog.
+ *
+ * @generated from message meridian.v1.CatalogStatus
+ */
+export type CatalogStatus = Message<"meridian.v1.CatalogStatus"> & {
+  /**
+   * "Reachable": whether the server could read it last, why not, and since when. Hosts may reach what the server does not.
+   *
+   * @generated from field: repeated meridian.v1.Condition conditions = 1;
+   */
+  conditions: Condition[];
+
+  /**
+   * Its manifests as they were read last, at most 1000: those that templates name before others.
+   *
+   * @generated from field: repeated meridian.v1.CatalogManifest manifests = 2;
+   */
+  manifests: CatalogManifest[];
+
+  /**
+   * How many there are beside these.
+   *
+   * @generated from field: uint32 manifests_left_out = 3;
+   */
+  manifestsLeftOut: number;
+};
+
+/**
+ * Describes the message meridian.v1.CatalogStatus.
+ * Use `create(CatalogStatusSchema)` to create a new message.
+ */
+export const CatalogStatusSchema: GenMessage<CatalogStatus> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_template, 10);
+
+/**
+ * One version of an image, as a catalog lists it.
+ *
+ * @generated from message meridian.v1.CatalogManifest
+ */
+export type CatalogManifest = Message<"meridian.v1.CatalogManifest"> & {
+  /**
+   * The manifest's id, such as "MACOS-15-CI".
+   *
+   * @generated from field: string catalog_id = 1;
+   */
+  catalogId: string;
+
+  /**
+   * Its version.
+   *
+   * @generated from field: string version = 2;
+   */
+  version: string;
+
+  /**
+   * What it is for.
+   *
+   * @generated from field: meridian.v1.Architecture architecture = 3;
+   */
+  architecture: Architecture;
+
+  /**
+   * Whether it is what "latest" stands for.
+   *
+   * @generated from field: bool latest = 4;
+   */
+  latest: boolean;
+
+  /**
+   * What the catalog says of it. Templates follow that within a minute.
+   *
+   * @generated from field: meridian.v1.TemplateStatus.State state = 5;
+   */
+  state: TemplateStatus_State;
+
+  /**
+   * Who has tainted or revoked it there, in the catalog's words.
+   *
+   * @generated from field: string changed_by = 6;
+   */
+  changedBy: string;
+
+  /**
+   * Roles of the catalog of which its own users need one; the pool's own are in the template's `access`.
+   *
+   * @generated from field: repeated string required_roles = 7;
+   */
+  requiredRoles: string[];
+
+  /**
+   * Claims of the catalog of which its own users need one.
+   *
+   * @generated from field: repeated string required_claims = 8;
+   */
+  requiredClaims: string[];
+};
+
+/**
+ * Describes the message meridian.v1.CatalogManifest.
+ * Use `create(CatalogManifestSchema)` to create a new message.
+ */
+export const CatalogManifestSchema: GenMessage<CatalogManifest> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_template, 11);
 
 /**
  * What a catalog is.
@@ -642,7 +761,7 @@ export type CatalogSpec = Message<"meridian.v1.CatalogSpec"> & {
  * Use `create(CatalogSpecSchema)` to create a new message.
  */
 export const CatalogSpecSchema: GenMessage<CatalogSpec> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_template, 10);
+  messageDesc(file_meridian_v1_template, 12);
 
 /**
  * How a host proves to a catalog who it is.
@@ -677,5 +796,5 @@ export type CatalogCredentials = Message<"meridian.v1.CatalogCredentials"> & {
  * Use `create(CatalogCredentialsSchema)` to create a new message.
  */
 export const CatalogCredentialsSchema: GenMessage<CatalogCredentials> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_template, 11);
+  messageDesc(file_meridian_v1_template, 13);
 
