@@ -2,6 +2,7 @@
 import type { Program } from "./program-type.ts";
 import { registerTemplateChange } from "./template/change.ts";
 import { registerTemplateJudge } from "./template/judge.ts";
+import { registerTemplatePrefetch } from "./template/prefetch.ts";
 import { registerTemplateRead } from "./template/read.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -13,4 +14,5 @@ export function registerTemplate(program: Program, terminal: Terminal): void {
   registerTemplateRead(noun, terminal);
   registerTemplateChange(noun, terminal);
   registerTemplateJudge(noun, terminal);
+  registerTemplatePrefetch(noun, terminal);
 }

@@ -54,6 +54,11 @@ function findFault(command: Command): string | undefined {
       if (source.$case === "catalog" && source.catalog.catalogId === "") return "The command does not name the image.";
       return undefined;
     }
+    case "prefetchImage": {
+      const { image } = command.action.prefetchImage;
+      if (command.hostVmName === "") return "The command does not say how the passing VM is to be named.";
+      return image === undefined || image.catalogId === "" ? "The command does not name the image." : undefined;
+    }
     case "exec":
       return command.action.exec.command.length === 0 ? "The command does not say what to run." : undefined;
     default:

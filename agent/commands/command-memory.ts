@@ -106,6 +106,7 @@ function hasSecrets({ action }: Command): boolean {
   switch (action?.$case) {
     case "create":
       return action.create.source?.$case === "catalog";
+    case "prefetchImage":
     case "exec":
       return true;
     default:

@@ -7,6 +7,7 @@ import { create } from "./create.ts";
 import { deleteVm } from "./delete.ts";
 import { exec } from "./exec.ts";
 import { pause } from "./pause.ts";
+import { prefetchImage } from "./prefetch-image.ts";
 import { purgeImage } from "./purge-image.ts";
 import { reset } from "./reset.ts";
 import { restart } from "./restart.ts";
@@ -42,6 +43,8 @@ export function perform(context: CommandContext, action: Action): Promise<Comman
       return configure(context, action.configure);
     case "exec":
       return exec(context, action.exec);
+    case "prefetchImage":
+      return prefetchImage(context, action.prefetchImage);
     case "purgeImage":
       return purgeImage(context, action.purgeImage);
     default:

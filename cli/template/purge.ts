@@ -10,7 +10,7 @@ import { printResource, type Session } from "../session.ts";
 import { resourceName, shortName } from "../values/name.ts";
 import { throwAll } from "../verbs.ts";
 import { openProgressLine, type ProgressLine } from "../vm/progress.ts";
-import { formatPurge } from "./purge-view.ts";
+import { formatPurge } from "./image-view.ts";
 
 export interface PurgeOptions {
   /** Begins the purge of one template. */

@@ -18,7 +18,7 @@ import { formatLabels } from "../values/label.ts";
 import { shortName } from "../values/name.ts";
 import { formatReadiness } from "../values/readiness.ts";
 import { formatResources } from "../values/resources.ts";
-import { formatPurge } from "./purge-view.ts";
+import { formatPrefetch, formatPurge } from "./image-view.ts";
 
 export function templateState({ status }: Template): string {
   return enumName(TemplateStatus_StateSchema, status?.state ?? TemplateStatus_State.UNSPECIFIED);
@@ -72,6 +72,7 @@ export function templateDetail(session: Session, template: Template): string {
       ["Labels", formatLabels(spec?.labels ?? {})],
       ["Open to", formatAccess(spec?.access)],
       ["On hosts", formatHosts(status?.hosts ?? [])],
+      ["Being pulled", status?.prefetch === undefined ? "" : formatPrefetch(status.prefetch)],
       ["VMs", String(status?.vmCount ?? 0)],
       ["Made", moment(template.createTime, session.nowMs)],
     ])

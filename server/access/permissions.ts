@@ -73,6 +73,7 @@ const templates: PermissionsOf<typeof TemplateService> = {
   updateTemplate: inPool("operator"),
   deleteTemplate: inPool("operator"),
   taintTemplate: inPool("operator"),
+  prefetchTemplate: inPool("operator"),
   revokeTemplate: inPool("operator"),
   restoreTemplate: inPool("operator"),
 };

@@ -196,3 +196,6 @@ export const backupStallMaxMs = 60_000;
 export const drainCallsMs = 5000;
 /** And the connections after that: what is left on them are watches of health, which have been told. */
 export const closePortMs = 500;
+
+/** Hosts that one call may name for a prefetch; for more it leaves them out. */
+export const prefetchHostsMax = 1000;

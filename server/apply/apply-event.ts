@@ -41,6 +41,7 @@ import {
   applyJoinTokenRevoke,
 } from "./enrolment.ts";
 import { applyHostConnected, applyHostDisconnected, applyHostHeard, applyHostInventoried } from "./host-report.ts";
+import { applyHostPrefetch, applyTemplatePrefetch } from "./image-prefetches.ts";
 import { applyImagesPurge } from "./image-purges.ts";
 import { applyOrphanRemove } from "./orphans.ts";
 import { applyVmPreempting, applyVmSpared } from "./preemption.ts";
@@ -89,6 +90,8 @@ function apply(pool: Pool, event: PoolEvent, timeMs: number): EventReplies[PoolE
       return applyTemplateDelete(pool, event);
     case "template-judge":
       return applyTemplateJudge(pool, event, timeMs);
+    case "template-prefetch":
+      return applyTemplatePrefetch(pool, event, timeMs);
     case "catalog-create":
       return applyCatalogCreate(pool, event, timeMs);
     case "catalog-update":
@@ -163,6 +166,8 @@ function apply(pool: Pool, event: PoolEvent, timeMs: number): EventReplies[PoolE
       return applyVmRevoked(pool, event, timeMs);
     case "orphan-remove":
       return applyOrphanRemove(pool, event, timeMs);
+    case "host-prefetch":
+      return applyHostPrefetch(pool, event, timeMs);
     case "images-purge":
       return applyImagesPurge(pool, event, timeMs);
     case "host-probed":

@@ -13,6 +13,7 @@ import { blame } from "./blame.ts";
 import { changeVm, failVm, moveVm, releasedHost, stateDeadlineMs, type VmFields } from "./change-vm.ts";
 import { currentHost } from "./checks.ts";
 import { expireVm } from "./expiry.ts";
+import { applyPrefetchReport } from "./image-prefetches.ts";
 import { applyPurgeReport } from "./image-purges.ts";
 import { retryElsewhere } from "./letting-go.ts";
 import { applyRemovalReport } from "./orphans.ts";
@@ -28,7 +29,9 @@ export function applyCommandReported(pool: Pool, event: CommandReported, timeMs:
 export function applyCommandReport(pool: Pool, host: HostId, report: CommandReport, timeMs: number): boolean {
   const vm = pool.findVmByUid(commandUid(report.commandId));
   if (vm?.command === undefined || vm.command.id !== report.commandId || vm.host !== host) {
-    return applyRemovalReport(pool, host, report, timeMs) || applyPurgeReport(pool, host, report, timeMs);
+    return [applyRemovalReport, applyPurgeReport, applyPrefetchReport].some((apply) =>
+      apply(pool, host, report, timeMs),
+    );
   }
   const { command } = vm;
   const state = nextCommandState(command.state, report.state);

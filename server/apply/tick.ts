@@ -11,6 +11,7 @@ import {
 } from "../../shared/ids.ts";
 import type { HostRecord } from "../pool/host.ts";
 import { nextHostState } from "../pool/host-machine.ts";
+import { nextPrefetchMs } from "../pool/image-prefetch.ts";
 import { nextPurgeMs } from "../pool/image-purge.ts";
 import { pendingExpiry } from "../pool/lease.ts";
 import { historyEntriesMax, historyRetentionMs, requestRetentionMs } from "../pool/limits.ts";
@@ -146,6 +147,11 @@ function hostDue(pool: Pool, id: HostId, timeMs: number): void {
   if (removalMs !== undefined) {
     if (removalMs <= timeMs) pool.dirtyHosts.add(id);
     else pool.deadlines.schedule(`host/${id}`, removalMs);
+  }
+  const prefetchMs = nextPrefetchMs(host);
+  if (prefetchMs !== undefined) {
+    if (prefetchMs <= timeMs) pool.havePrefetchesMoved = true;
+    else pool.deadlines.schedule(`host/${id}`, prefetchMs);
   }
   const purgeMs = nextPurgeMs(host);
   if (purgeMs !== undefined) {

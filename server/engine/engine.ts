@@ -11,6 +11,7 @@ import type { Logger } from "../../shared/log.ts";
 import type { BootClock } from "../../shared/machine.ts";
 import { applyEvent } from "../apply/apply-event.ts";
 import { planDrain } from "../planners/drain.ts";
+import { planPrefetches } from "../planners/image-prefetches.ts";
 import { planPurges } from "../planners/image-purges.ts";
 import { planVmStep } from "../planners/lifecycle.ts";
 import { planRemovals } from "../planners/orphans.ts";
@@ -284,6 +285,7 @@ export class Engine implements EngineApi {
       if (purge !== undefined) applyEvent(this.pool, purge, nowMs);
       for (const decision of planProbe(this.pool, host)) applyEvent(this.pool, decision, nowMs);
     }
+    this.planPrefetches(nowMs);
     for (;;) {
       for (const id of this.pool.dirtyVms) {
         if (budget === 0) return this.planRest();
@@ -304,6 +306,13 @@ export class Engine implements EngineApi {
       const holds = applyEvent(this.pool, placement, nowMs);
       assert(holds, `what was planned did not hold: ${JSON.stringify(placement)}`);
     }
+  }
+
+  private planPrefetches(nowMs: number): void {
+    if (!this.pool.havePrefetchesMoved) return;
+    for (const decision of planPrefetches(this.pool, nowMs)) applyEvent(this.pool, decision, nowMs);
+    // What was done above moved them as well, and nothing is left to do.
+    this.pool.havePrefetchesMoved = false;
   }
 
   /** There is more to plan: it comes after this batch, and right away if nothing has to be synced. */

@@ -170,6 +170,16 @@ export interface TemplateJudge {
   /** Of a revocation: hosts remove the template's images. */
   readonly purgesImages?: true;
 }
+/** Has hosts pull a template's image. */
+export interface TemplatePrefetch {
+  readonly type: "template-prefetch";
+  readonly id: TemplateId;
+  readonly etag?: string;
+  /** Names what passes through the hosts for it. */
+  readonly uid: Uid;
+  /** None: all that could be made VMs of it on. */
+  readonly hosts: readonly HostId[];
+}
 export interface CatalogCreate {
   readonly type: "catalog-create";
   readonly id: CatalogId;
@@ -494,6 +504,11 @@ export interface ImagesPurge {
   readonly type: "images-purge";
   readonly host: HostId;
 }
+/** Has a host begin with the next image that it is to pull, as its record and the templates say. */
+export interface HostPrefetch {
+  readonly type: "host-prefetch";
+  readonly host: HostId;
+}
 /** Ends the probe of a host in quarantine, which has neither failed there nor been seen coming up. */
 export interface HostProbed {
   readonly type: "host-probed";
@@ -522,6 +537,7 @@ type BareEvent =
   | TemplateUpdate
   | TemplateDelete
   | TemplateJudge
+  | TemplatePrefetch
   | CatalogCreate
   | CatalogUpdate
   | CatalogSeal
@@ -560,6 +576,7 @@ type BareEvent =
   | VmRevoked
   | OrphanRemove
   | ImagesPurge
+  | HostPrefetch
   | HostProbed
   | Tick;
 
@@ -581,6 +598,7 @@ export interface EventReplies {
   "template-update": TemplateRecord;
   "template-delete": TemplateRecord;
   "template-judge": TemplateRecord;
+  "template-prefetch": TemplateRecord;
   "catalog-create": CatalogRecord;
   "catalog-update": CatalogRecord;
   /** Whether it was done. */
@@ -623,6 +641,7 @@ export interface EventReplies {
   "vm-revoked": boolean;
   "orphan-remove": boolean;
   "images-purge": boolean;
+  "host-prefetch": boolean;
   "host-probed": boolean;
   tick: undefined;
 }

@@ -5,6 +5,7 @@
  */
 import type { HostId, Uid } from "../../shared/ids.ts";
 import type { DialNumber } from "./dial.ts";
+import type { ImagePrefetch } from "./image-prefetch.ts";
 import type { ImagePurge } from "./image-purge.ts";
 import type { Orphan } from "./orphan.ts";
 import type { HostTrouble } from "./trouble.ts";
@@ -111,7 +112,9 @@ export interface HostRecord {
   readonly trouble?: HostTrouble;
   /** Images of revoked templates that it has removed, or has to; absent: none. */
   readonly imagePurges?: readonly ImagePurge[] | undefined;
-  /** Counts removals, of VMs and of images; makes the ids of their commands. */
+  /** Images that it is to pull before a VM of them is wanted; absent: none. */
+  readonly prefetches?: readonly ImagePrefetch[] | undefined;
+  /** Counts removals, of VMs and of images, and prefetches; makes the ids of their commands. */
   readonly removalCount: number;
 }
 

@@ -12,6 +12,7 @@ import { Enrolments } from "./enrolments.ts";
 import { History, type HistoryEntry } from "./history.ts";
 import { hostMoves, vmMoves } from "./history-moves.ts";
 import type { HostContact, HostRecord } from "./host.ts";
+import { havePrefetchesMoved, nextPrefetchMs } from "./image-prefetch.ts";
 import { nextPurgeMs, purgeOf } from "./image-purge.ts";
 import { HostLedger } from "./ledger.ts";
 import { endedStayMs, type LifetimesRecord, observeLifetime } from "./lifetimes.ts";
@@ -42,6 +43,9 @@ export class Pool implements PoolView {
   readonly vms = new Map<VmId, VmRecord>();
   readonly templates = new Map<TemplateId, TemplateRecord>();
   readonly purgingTemplates = new Set<TemplateId>();
+  readonly prefetchHosts = new Set<HostId>();
+  /** Whether something changed that has to do with prefetches since a planner last looked. */
+  havePrefetchesMoved = false;
   readonly catalogs = new Map<CatalogId, CatalogRecord>();
   readonly projects = new Map<string, ProjectRecord>();
   readonly requests = new Map<string, RequestRecord>();
@@ -251,6 +255,7 @@ export class Pool implements PoolView {
     if (!this.isRestoring) for (const move of hostMoves(before, after)) this.history.note(move);
     this.hosts.set(after.id, after);
     this.note({ kind: "host", id: after.id, before, after });
+    this.followPrefetches(before, after);
     this.indexHost(after);
   }
 
@@ -258,6 +263,7 @@ export class Pool implements PoolView {
     const before = required(this.hosts.get(id), "host to remove");
     assert(this.vmsOn(id).size === 0, `host ${id} was removed with VMs on it`);
     this.hosts.delete(id);
+    if (this.prefetchHosts.delete(id)) this.havePrefetchesMoved = true;
     this.contacts.delete(id);
     this.deadlines.cancel(`host/${id}`);
     this.capacity.add(this.ledger(id), -1);
@@ -273,6 +279,7 @@ export class Pool implements PoolView {
     this.contacts.set(id, contact);
     this.ledger(id).setDisk(contact);
     this.deadlines.schedule(`host/${id}`, contact.silentAtMs);
+    if (before?.isConnected !== contact.isConnected && this.prefetchHosts.has(id)) this.havePrefetchesMoved = true;
     if (before?.isConnected !== contact.isConnected || before.diskFreeMib !== contact.diskFreeMib) this.move(id);
     if (before?.isConnected !== contact.isConnected || before.diskFreeMib < contact.diskFreeMib) this.wake(id);
   }
@@ -410,10 +417,19 @@ export class Pool implements PoolView {
   /** What hosts have to remove is due to what all templates are. */
   private followPurge(before: TemplateRecord | undefined, after: TemplateRecord | undefined): void {
     if (before?.spec === after?.spec && before?.standing === after?.standing) return;
+    this.havePrefetchesMoved = true;
     const hadAny = this.purgingTemplates.size > 0;
     if (before !== undefined) this.purgingTemplates.delete(before.id);
     if (after !== undefined && purgeOf(after) !== undefined) this.purgingTemplates.add(after.id);
     if (hadAny || this.purgingTemplates.size > 0) this.lookAtHosts();
+  }
+
+  private followPrefetches(before: HostRecord | undefined, after: HostRecord): void {
+    const dueMs = nextPrefetchMs(after);
+    if (dueMs !== undefined) this.deadlines.schedule(`host/${after.id}`, dueMs);
+    if (after.prefetches === undefined) this.prefetchHosts.delete(after.id);
+    else this.prefetchHosts.add(after.id);
+    if (havePrefetchesMoved(before, after)) this.havePrefetchesMoved = true;
   }
 
   private lookAtHosts(): void {

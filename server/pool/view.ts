@@ -40,6 +40,8 @@ export interface PoolView {
   readonly templates: ReadonlyMap<TemplateId, TemplateRecord>;
   /** Those whose images hosts remove. */
   readonly purgingTemplates: ReadonlySet<TemplateId>;
+  /** Those that have images to pull, or have failed to, in the order of asking. */
+  readonly prefetchHosts: ReadonlySet<HostId>;
   readonly catalogs: ReadonlyMap<CatalogId, CatalogRecord>;
   /** Projects that were created; VMs may name others. */
   readonly projects: ReadonlyMap<string, ProjectRecord>;

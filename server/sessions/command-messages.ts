@@ -2,7 +2,9 @@
 import { assertNever } from "../../shared/assert.ts";
 import type * as wire from "../../shared/gen/link/meridian/agent/v1/agent_service.ts";
 import { type CommandId, hostVmName } from "../../shared/ids.ts";
+import type { CatalogSource } from "../pool/catalog.ts";
 import type { CommandReport } from "../pool/events.ts";
+import type { ImagePrefetch } from "../pool/image-prefetch.ts";
 import type { ImageVersion } from "../pool/image-purge.ts";
 import { hostLeaseMs } from "../pool/lease.ts";
 import type { CatalogCredentials, CatalogRecord } from "../pool/template.ts";
@@ -36,12 +38,7 @@ interface CommandToWrite {
 export function writeCommand(view: PoolView, { vm, command, nowMs, openCredentials }: CommandToWrite): WrittenCommand {
   const action =
     command.kind === "create" ? createAction(view, vm, openCredentials) : changeAction(vm, command.kind, command.force);
-  if (typeof action === "string") {
-    return {
-      kind: "impossible",
-      failure: { reason: "SourceGone", message: action, suspect: "request", isRetryable: false },
-    };
-  }
+  if (typeof action === "string") return impossible(action);
   return {
     kind: "message",
     message: {
@@ -96,6 +93,31 @@ export function writePurge(id: CommandId, { catalogId, version }: ImageVersion):
   };
 }
 
+/** Has an image pulled, by way of a VM that passes through. */
+export function writePrefetch(view: PoolView, { prefetch, id, openCredentials }: PrefetchToWrite): WrittenCommand {
+  const image = catalogImage(view, prefetch.source, openCredentials);
+  if (typeof image === "string") return impossible(image);
+  return {
+    kind: "message",
+    message: {
+      id,
+      vmUid: "",
+      generation: 0,
+      silenceLimitMs: createSilenceMs,
+      hostVmName: hostVmName(prefetch.uid, 1),
+      hostVmId: "",
+      leaseMs: 0,
+      action: { $case: "prefetchImage", prefetchImage: { image, architecture: prefetch.architecture } },
+    },
+  };
+}
+
+interface PrefetchToWrite {
+  readonly prefetch: ImagePrefetch;
+  readonly id: CommandId;
+  readonly openCredentials: OpenCredentials;
+}
+
 export function writeCall(id: CommandId, call: HostCall, timeoutMs: number): CommandMessage {
   return {
     id,
@@ -113,6 +135,10 @@ export function writeCall(id: CommandId, call: HostCall, timeoutMs: number): Com
 function nameOnHost(vm: VmRecord): string {
   const { source } = vm.image;
   return source.kind === "adopted" ? (vm.sight?.name ?? source.name) : hostVmName(vm.uid, vm.attempt);
+}
+
+function impossible(message: string): WrittenCommand {
+  return { kind: "impossible", failure: { reason: "SourceGone", message, suspect: "request", isRetryable: false } };
 }
 
 type Action = NonNullable<wire.Command["action"]>;
@@ -140,23 +166,8 @@ function createSource(
   const { source } = vm.image;
   switch (source.kind) {
     case "catalog": {
-      const catalog = view.catalogs.get(source.catalog);
-      if (catalog === undefined) return `catalogs/${source.catalog} has been deleted; create it again`;
-      const credentials = openCredentials(catalog);
-      if (credentials !== undefined && "fault" in credentials) {
-        return `the credentials of catalogs/${source.catalog} cannot be opened; give them again`;
-      }
-      return {
-        $case: "catalog",
-        catalog: {
-          catalogId: source.catalogId,
-          version: source.version,
-          url: catalog.spec.url,
-          username: credentials?.username ?? "",
-          password: credentials?.password ?? "",
-          apiKey: credentials?.apiKey ?? "",
-        },
-      };
+      const catalog = catalogImage(view, source, openCredentials);
+      return typeof catalog === "string" ? catalog : { $case: "catalog", catalog };
     }
     case "host-vm":
       return { $case: "hostVm", hostVm: source.vmName };
@@ -173,6 +184,28 @@ function createSource(
     default:
       return assertNever(source, "source of an image");
   }
+}
+
+/** A sentence says why it cannot be had. */
+function catalogImage(
+  view: PoolView,
+  source: CatalogSource,
+  openCredentials: OpenCredentials,
+): wire.CatalogImage | string {
+  const catalog = view.catalogs.get(source.catalog);
+  if (catalog === undefined) return `catalogs/${source.catalog} has been deleted; create it again`;
+  const credentials = openCredentials(catalog);
+  if (credentials !== undefined && "fault" in credentials) {
+    return `the credentials of catalogs/${source.catalog} cannot be opened; give them again`;
+  }
+  return {
+    catalogId: source.catalogId,
+    version: source.version,
+    url: catalog.spec.url,
+    username: credentials?.username ?? "",
+    password: credentials?.password ?? "",
+    apiKey: credentials?.apiKey ?? "",
+  };
 }
 
 function changeAction(vm: VmRecord, kind: Exclude<CommandKind, "create">, force: boolean): Action {

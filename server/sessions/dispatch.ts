@@ -2,7 +2,7 @@
  * Sends the pool's commands to the hosts that they are for: each once it is durable, once in a session, and again in the
  * next session as long as it has not ended. It looks at what VMs have become, never at who asked: a VM with a command that
  * its host's session has not been sent is sent it; a command that its VM no longer has is called off. Removals of orphans
- * and of images are sent in the same way.
+ * and of images, and prefetches, are sent in the same way.
  */
 
 import { required } from "../../shared/assert.ts";
@@ -11,6 +11,7 @@ import type { CommandId, HostId } from "../../shared/ids.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { DurableBatch, EngineApi } from "../engine/engine-api.ts";
 import type { HostRecord } from "../pool/host.ts";
+import type { ImagePrefetch } from "../pool/image-prefetch.ts";
 import type { ImagePurge } from "../pool/image-purge.ts";
 import { expiryOf, hostLeaseMs } from "../pool/lease.ts";
 import type { Orphan } from "../pool/orphan.ts";
@@ -21,6 +22,7 @@ import {
   type OpenCredentials,
   type WrittenCommand,
   writeCommand,
+  writePrefetch,
   writePurge,
   writeRemoval,
 } from "./command-messages.ts";
@@ -97,11 +99,16 @@ export class Dispatch {
   }
 
   private followHost(before: HostRecord | undefined, after: HostRecord | undefined): readonly Order[] {
-    if (before?.orphans === after?.orphans && before?.imagePurges === after?.imagePurges) return [];
+    if (
+      before?.orphans === after?.orphans &&
+      before?.imagePurges === after?.imagePurges &&
+      before?.prefetches === after?.prefetches
+    )
+      return [];
     const session = this.findSession(after?.id);
     const orders = session === undefined ? [] : hostOrders(session, after);
-    const wanted = new Set(removalsOf(after).map(({ commandId }) => commandId));
-    for (const { commandId } of removalsOf(before)) {
+    const wanted = new Set(errandsOf(after).map(({ commandId }) => commandId));
+    for (const { commandId } of errandsOf(before)) {
       if (commandId !== undefined && !wanted.has(commandId)) this.withdraw(before?.id, commandId);
     }
     return orders;
@@ -232,24 +239,41 @@ function vmOrder(session: Session, vm: VmRecord): Order | undefined {
 
 /** What a host is told that is about no VM of the pool. */
 function hostOrders(session: Session, host: HostRecord | undefined): readonly Order[] {
-  return removalsOf(host).flatMap((removal) => {
-    const { commandId: id } = removal;
+  return errandsOf(host).flatMap((errand) => {
+    const { commandId: id } = errand;
     if (id === undefined) return [];
-    const message = "name" in removal ? writeRemoval(id, removal.id) : writePurge(id, removal);
-    const fields =
-      "name" in removal
-        ? { host_vm_name: removal.name, kind: "remove" }
-        : { catalog_id: removal.catalogId, version: removal.version, kind: "purge" };
-    return {
-      session,
-      id,
-      fields: { host_id: host?.id, ...fields },
-      write: (): WrittenCommand => ({ kind: "message", message }),
-      mayStand: true,
-    };
+    return { session, id, mayStand: true, ...orderOf(errand, id, { host_id: host?.id }) };
   });
 }
 
-function removalsOf(host: HostRecord | undefined): readonly (Orphan | ImagePurge)[] {
-  return host === undefined ? [] : [...host.orphans, ...(host.imagePurges ?? [])];
+type Errand = Orphan | ImagePurge | ImagePrefetch;
+
+function orderOf(errand: Errand, id: CommandId, fields: object): Pick<Order, "fields" | "write"> {
+  if ("template" in errand) {
+    const { template, source } = errand;
+    return {
+      fields: {
+        ...fields,
+        template_id: template,
+        catalog_id: source.catalogId,
+        version: source.version,
+        kind: "prefetch",
+      },
+      write: (view, { openCredentials }) => writePrefetch(view, { prefetch: errand, id, openCredentials }),
+    };
+  }
+  if ("name" in errand) {
+    return {
+      fields: { ...fields, host_vm_name: errand.name, kind: "remove" },
+      write: () => ({ kind: "message", message: writeRemoval(id, errand.id) }),
+    };
+  }
+  return {
+    fields: { ...fields, catalog_id: errand.catalogId, version: errand.version, kind: "purge" },
+    write: () => ({ kind: "message", message: writePurge(id, errand) }),
+  };
+}
+
+function errandsOf(host: HostRecord | undefined): readonly Errand[] {
+  return host === undefined ? [] : [...host.orphans, ...(host.imagePurges ?? []), ...(host.prefetches ?? [])];
 }

@@ -2,6 +2,7 @@
 import type { HostId, TemplateId } from "../../../shared/ids.ts";
 import { manifestOf } from "../../pool/catalog.ts";
 import type { HostRecord } from "../../pool/host.ts";
+import type { ImagePrefetch } from "../../pool/image-prefetch.ts";
 import { type ImagePurge, type ImageVersion, isMeant, type PurgeFailure } from "../../pool/image-purge.ts";
 import { imageKey } from "../../pool/shape.ts";
 import type { TemplateRecord } from "../../pool/template.ts";
@@ -21,6 +22,7 @@ export class ImageIndex {
   private templatesByKey: Map<string, TemplateId[]> | undefined;
   private hostsByKey: Map<string, HostId[]> | undefined;
 
+  private prefetchesByTemplate: Map<string, (readonly [HostId, ImagePrefetch])[]> | undefined;
   private purgesByCatalogId: Map<string, (readonly [HostId, ImagePurge])[]> | undefined;
 
   constructor(view: PoolView) {
@@ -39,6 +41,12 @@ export class ImageIndex {
   hostsWith(template: TemplateRecord): readonly HostId[] {
     this.hostsByKey ??= groupBy(hostEntries(this.view.hosts.values()), (entry) => entry);
     return [...new Set(this.hostsByKey.get(this.keyOf(template)) ?? [])].sort();
+  }
+
+  /** The hosts that have its image to pull, or have failed to, in the order of asking. */
+  prefetchesOf(template: TemplateId): readonly (readonly [HostId, ImagePrefetch])[] {
+    this.prefetchesByTemplate ??= groupBy(prefetchEntries(this.view), (entry) => [entry[1].template, entry]);
+    return this.prefetchesByTemplate.get(template) ?? [];
   }
 
   /** As `hostKeys` says it; of "latest" what that is now, if it is known. */
@@ -72,6 +80,11 @@ function toHostPurge(host: HostId, { isDone, failure, commandId, atMs }: ImagePu
   if (isDone === true) return { host, standing: "purged" };
   if (failure === undefined) return { host, standing: "pending" };
   return { host, standing: "failed", failure, retryAtMs: commandId === undefined ? atMs : undefined };
+}
+
+function* prefetchEntries(view: PoolView): Generator<readonly [HostId, ImagePrefetch]> {
+  for (const id of view.prefetchHosts)
+    for (const prefetch of view.hosts.get(id)?.prefetches ?? []) yield [id, prefetch];
 }
 
 function* purgeEntries(hosts: Iterable<HostRecord>): Generator<readonly [HostId, ImagePurge]> {

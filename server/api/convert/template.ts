@@ -3,6 +3,8 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import {
   type CatalogSource,
   type HostVmSource,
+  type ImagePrefetch as ImagePrefetchMessage,
+  ImagePrefetchSchema,
   type ImagePurge as ImagePurgeMessage,
   ImagePurgeSchema,
   type Template,
@@ -11,8 +13,10 @@ import {
   type TemplateSpecSchema,
   TemplateStatus_State,
 } from "../../../shared/gen/es/meridian/v1/template_pb.ts";
+import type { HostId } from "../../../shared/ids.ts";
 import { manifestOf } from "../../pool/catalog.ts";
 import { etagOf } from "../../pool/etag.ts";
+import type { ImagePrefetch } from "../../pool/image-prefetch.ts";
 import { keptFor, purgeOf } from "../../pool/image-purge.ts";
 import type {
   TemplateAccess,
@@ -53,6 +57,7 @@ export function toTemplate(view: PoolView, template: TemplateRecord, images: Ima
       hosts: images.hostsWith(template).map((id) => nameOf("hosts", id)),
       vmCount: view.countVmsOf(template.id),
       ...(manifest === undefined ? {} : { manifest: toManifest(manifest) }),
+      ...toPrefetch(images.prefetchesOf(template.id)),
       ...toPurge(view, template, images),
       ...healthOf(template, view.settings),
     },
@@ -72,6 +77,32 @@ function toStanding(standing: TemplateStanding | undefined) {
     changedBy: by,
     stateTime: toTimestamp(timeMs),
     stopsRunning,
+  };
+}
+
+function toPrefetch(hosts: readonly (readonly [HostId, ImagePrefetch])[]): {
+  readonly prefetch?: ImagePrefetchMessage;
+} {
+  if (hosts.length === 0) return {};
+  const waiting = hosts.filter(([, { commandId, failure }]) => commandId === undefined && failure === undefined);
+  return {
+    prefetch: create(ImagePrefetchSchema, {
+      waitingHosts: waiting.map(([id]) => nameOf("hosts", id)),
+      pullingHosts: hosts.flatMap(([id, { commandId, percent = 0 }]) =>
+        commandId === undefined ? [] : { host: nameOf("hosts", id), percent },
+      ),
+      failedHosts: hosts.flatMap(([id, { commandId, failure, hasGivenUp, atMs }]) =>
+        commandId !== undefined || failure === undefined
+          ? []
+          : {
+              host: nameOf("hosts", id),
+              reason: failure.reason,
+              message: failure.message,
+              time: toTimestamp(failure.timeMs),
+              ...(hasGivenUp === true ? {} : { retryTime: toTimestamp(atMs) }),
+            },
+      ),
+    }),
   };
 }
 

@@ -4,6 +4,7 @@ import { fieldInvalid } from "../../../shared/errors.ts";
 import { type Template, TemplateSpecSchema } from "../../../shared/gen/es/meridian/v1/template_pb.ts";
 import {
   type CreateTemplateRequest,
+  type PrefetchTemplateRequest,
   TemplateService,
   type UpdateTemplateRequest,
 } from "../../../shared/gen/es/meridian/v1/template_service_pb.ts";
@@ -15,7 +16,7 @@ import { changeUntilDone, readEtag } from "../change-loop.ts";
 import type { ApiContext } from "../context.ts";
 import { readTemplateSpec, toTemplateSpec } from "../convert/template.ts";
 import { FieldChecks } from "../field-checks.ts";
-import { descriptionLengthMax } from "../limits.ts";
+import { descriptionLengthMax, prefetchHostsMax } from "../limits.ts";
 import { listResources } from "../list/list.ts";
 import { readRequestId, requestKeyOf } from "../request-key.ts";
 import { templateKind } from "../resource-kind.ts";
@@ -60,6 +61,7 @@ export function templateService(context: ApiContext): ServiceBinding {
       const { reason } = request;
       return answer(judgeTemplate(context, request, { by, state: "REVOKED", reason, ...stops, ...purges }));
     },
+    prefetchTemplate: async (request) => answer(prefetchTemplate(context, request)),
     restoreTemplate: async (request, { caller: { principal: by } }) =>
       answer(judgeTemplate(context, request, { by, state: "ACTIVE", reason: "" })),
   });
@@ -86,6 +88,17 @@ function judgeTemplate(
     ...judgement,
     ...(etag === undefined ? {} : { etag }),
   });
+}
+
+function prefetchTemplate(context: ApiContext, request: PrefetchTemplateRequest): Promise<TemplateRecord> {
+  const id = idOfName("templates", request.name);
+  const etag = readEtag(request.etag);
+  const checks = new FieldChecks();
+  checks.count("hosts", request.hosts.length, prefetchHostsMax);
+  checks.finish();
+  const hosts = request.hosts.map((name, index) => idOfName("hosts", name, `hosts[${index}]`));
+  const uid = context.ids.uid();
+  return context.engine.submit({ type: "template-prefetch", id, uid, hosts, ...(etag === undefined ? {} : { etag }) });
 }
 
 async function createTemplate(context: ApiContext, request: CreateTemplateRequest): Promise<TemplateRecord> {

@@ -29,6 +29,8 @@ export const hostSettings = {
     most: hourMs,
     why: "agents wait for up to 30 s before they dial again",
   }),
+  /** How many hosts pull images at once that no VM waits for: catalogs have other things to do. */
+  parallelPrefetches: number({ default: 4, least: 1, most: 1000, isWhole: true, why: "none at all would never end" }),
   /** When a host on which VMs keep failing takes none for a while, and when a template is blamed instead. */
   quarantine: group({
     /** How many VMs fail on a host before it goes into quarantine; one that comes up takes one failure away. */

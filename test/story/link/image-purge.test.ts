@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type Agent, startAgent } from "../../../agent/agent.ts";
 import { createHttpParallelsApi } from "../../../agent/parallels/http-api.ts";
 import { imageKey } from "../../../server/pool/shape.ts";
-import { asCatalogId, asHostId, asTemplateId, type HostId } from "../../../shared/ids.ts";
+import { asCatalogId, asHostId, asTemplateId, type HostId, randomIds } from "../../../shared/ids.ts";
 import { silentLogger } from "../../../shared/log.ts";
 import { type RunningMac, startSimulatedMac } from "../../../simulator/simulated-mac.ts";
 import { until } from "../../unit/server/sessions/agent-client.ts";
@@ -107,6 +107,35 @@ describe("the images of a revoked template, on Macs", () => {
     agents[1] = startAgentOn(1);
     await until(() => isPurged("mac-2"), "mac-2 to be purged");
     assert.deepEqual([await cached(0), await cached(1)], [["v2"], ["v2"]]);
+  });
+
+  it("can be pulled ahead, and leave no VM behind", async () => {
+    await judge("REVOKED");
+    for (const name of names) await until(() => isPurged(name), `${name} to be purged`);
+    await judge("ACTIVE");
+    const prefetch = { type: "template-prefetch", id: asTemplateId("v1"), uid: randomIds.uid(), hosts: [] } as const;
+    await link.engine.submit(prefetch);
+    const isOver = async (id: string): Promise<boolean> => (await link.host(id))?.prefetches === undefined;
+    for (const [index, name] of names.entries()) {
+      await until(() => isOver(name), `${name} to have pulled it`);
+      assert.deepEqual([...(await cached(index))].sort(), ["v1", "v2"]);
+      assert.deepEqual(macs[index]?.mac.vms, []);
+      await until(async () => (await shown(asHostId(name))).length === 2, "it to be shown");
+    }
+    await link.engine.submit({ ...prefetch, uid: randomIds.uid() });
+    assert.equal(await isOver("mac-1"), true, "who has it is left out");
+  });
+
+  it("that cannot be pulled ahead say why", async () => {
+    const source = { kind: "catalog", catalog: asCatalogId("main"), catalogId: "ABSENT", version: "v1" } as const;
+    await link.createTemplate("absent", source);
+    const hosts = [asHostId("mac-1")];
+    const prefetch = { type: "template-prefetch", id: asTemplateId("absent"), uid: randomIds.uid(), hosts } as const;
+    await link.engine.submit(prefetch);
+    const failure = async () => (await link.host("mac-1"))?.prefetches?.[0]?.failure;
+    await until(async () => (await failure()) !== undefined, "the failure");
+    assert.equal((await failure())?.reason, "CatalogFailed");
+    assert.doesNotMatch(JSON.stringify(await link.host("mac-1")), /secret/);
   });
 
   it("stay on a Mac that was away when the template is restored before it returns", async () => {

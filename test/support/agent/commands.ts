@@ -31,6 +31,13 @@ export function purgeOf(catalogId: string, version: string, fields: Partial<Comm
   return commandOf(action, { vmUid: "", generation: 0, hostVmName: "", ...fields });
 }
 
+/** A command to pull an image ahead, by way of a VM of that name. */
+export function prefetchOf(catalogId: string, version: string, fields: Partial<Command> = {}): Command {
+  const image = { catalogId, version, url: "https://catalog.example", username: "", password: "", apiKey: "key" };
+  const action: Action = { $case: "prefetchImage", prefetchImage: { image, architecture: "arm64" } };
+  return commandOf(action, { vmUid: "", generation: 0, ...fields });
+}
+
 export function createByClone(source: string, resources = { cpuCount: 0, memoryMib: 0, diskMib: 0 }): Action {
   return {
     $case: "create",

@@ -220,6 +220,11 @@ export class PoolDriver {
       if (purge.commandId === undefined || purging.has(purge.commandId)) continue;
       host.receivePurge(purge).catch(() => undefined);
     }
+    const pulling = new Set(before?.prefetches?.map(({ commandId }) => commandId));
+    for (const prefetch of after?.prefetches ?? []) {
+      if (prefetch.commandId === undefined || pulling.has(prefetch.commandId)) continue;
+      host.receivePrefetch(prefetch).catch(() => undefined);
+    }
   }
 
   private send(vm: VmRecord, command: VmCommand): void {

@@ -7,6 +7,7 @@
 import type { EngineApi } from "../../../server/engine/engine-api.ts";
 import type { CommandReport, HostConnected, HostInventory, HostUse } from "../../../server/pool/events.ts";
 import type { CachedImage, HostVm } from "../../../server/pool/host.ts";
+import type { ImagePrefetch } from "../../../server/pool/image-prefetch.ts";
 import type { ImagePurge } from "../../../server/pool/image-purge.ts";
 import type { CommandKind, VmCommand, VmRecord } from "../../../server/pool/vm.ts";
 import { required } from "../../../shared/assert.ts";
@@ -66,6 +67,9 @@ export class ScriptedHost {
   /** The images in its cache, and every order to remove one that reached it, as "IMAGE v1", in order. */
   images: readonly CachedImage[];
   readonly purges: string[] = [];
+  /** Every order to pull one that reached it, and what it does with them. */
+  readonly prefetches: string[] = [];
+  onPrefetch: Answer = succeed;
   /** What it does with orders to remove images. */
   onPurge: Answer = succeed;
   private readonly engine: EngineApi;
@@ -183,6 +187,23 @@ export class ScriptedHost {
       return;
     }
     this.images = this.images.filter((image) => image.catalogId !== catalogId || image.version !== version);
+    await this.report(command, "SUCCEEDED");
+  }
+
+  /** The host is to pull an image. */
+  async receivePrefetch({ source: { catalogId, version }, architecture, commandId }: ImagePrefetch): Promise<void> {
+    this.prefetches.push(`${catalogId} ${version}`);
+    const command = { id: required(commandId, "command of a prefetch") };
+    if (this.onPrefetch.kind === "hold") return;
+    if (this.onPrefetch.kind === "refuse" || this.onPrefetch.kind === "fail") {
+      const state = this.onPrefetch.kind === "refuse" ? "REFUSED" : "FAILED";
+      const isRetryable = this.onPrefetch.kind === "refuse" || this.onPrefetch.isRetryable;
+      const failure = { reason: "NoPull", message: "it does not work", suspect: "host", isRetryable } as const;
+      await this.report(command, state, { failure });
+      return;
+    }
+    this.images = [...this.images, { catalogId, version, architecture, sizeMib: 1 }];
+    await this.tellInventory({ ...changedInventory([]), images: this.images });
     await this.report(command, "SUCCEEDED");
   }
 

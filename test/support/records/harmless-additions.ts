@@ -19,6 +19,7 @@ export const harmlessAdditions: Readonly<Record<string, string>> = {
   "vm.notice": "an older program ends nobody for another; what was being removed to wait anew is deleted",
   "vm.endReason.Preempted": "an older program says that the VM's lifetime was over",
   "template.standing.purges": "an older program leaves images where they are; the next newer one removes them",
+  "host.prefetches": "an older program takes no more notice of what hosts say of them",
   "catalog.reading": "an older program lets hosts resolve versions, and follows no catalog",
   "host.imagePurges": "an older program takes no more notice of what hosts say of them",
   "host.drainStart": "an older program does not tell since when a host is being drained",

@@ -86,6 +86,20 @@ const hostShape: ShapeOf<HostRecord> = {
       "isDone?": "boolean",
     },
   ],
+  "prefetches?": [
+    {
+      template: "string",
+      uid: "string",
+      source: { kind: { words: { catalog: 1 } }, catalog: "string", catalogId: "string", version: "string" },
+      architecture: architectureShape,
+      atMs: "number",
+      "commandId?": "string",
+      "percent?": "number",
+      retryCount: "number",
+      "failure?": { reason: "string", message: "string", timeMs: "number" },
+      "hasGivenUp?": "boolean",
+    },
+  ],
   removalCount: "number",
   "trouble?": {
     failures: [{ timeMs: "number", vm: "string", template: "string", reason: "string" }],

@@ -134,6 +134,15 @@ export class ChangingCalls {
       const name = await this.newTemplate();
       return { request: { name, reason: "leaked" }, resource: name };
     },
+    PrefetchTemplate: async () => {
+      const name = await this.newTemplate();
+      const catalog = { catalog: await this.newCatalog(), catalogId: "UBUNTU", version: "v1" };
+      await this.templates.updateTemplate({
+        template: { name, spec: { source: { case: "catalog", value: catalog } } },
+        updateMask: { paths: ["spec.catalog"] },
+      });
+      return named(name);
+    },
     RestoreTemplate: async () => {
       const name = await this.newTemplate();
       await this.templates.taintTemplate({ name, reason: "old tools" });

@@ -15,6 +15,7 @@ import {
 } from "../../../shared/gen/es/meridian/v1/host_service_pb.ts";
 import { Role } from "../../../shared/gen/es/meridian/v1/service_account_pb.ts";
 import {
+  ImagePrefetchSchema,
   type ImagePurge,
   ImagePurgeSchema,
   type Template,
@@ -281,6 +282,38 @@ describe("meridian template", () => {
       wait.slice(0, -2),
     );
     assert.deepEqual([restored.exitCode, restored.err.includes("not being purged")], [exitCodes.failed, true]);
+  });
+
+  it("prefetch --wait shows how far the hosts are, and fails when one has given up", async () => {
+    const failure = { host: "hosts/mac-2", reason: "DiskFull", message: "there is no room" };
+    const pulling = { pullingHosts: [{ host: "hosts/mac-1", percent: 36.6 }], waitingHosts: ["hosts/mac-2"] };
+    const asked: (readonly string[])[] = [];
+    const runWith = (looks: readonly (MessageInitShape<typeof ImagePrefetchSchema> | undefined)[], flags: string[]) => {
+      const left = [...looks];
+      const look = (): { readonly template: Template } => {
+        const template = sampleTemplate("macos-15");
+        const prefetch = left.length > 1 ? left.shift() : left[0];
+        if (template.status !== undefined && prefetch !== undefined) {
+          template.status.prefetch = create(ImagePrefetchSchema, prefetch);
+        }
+        return { template };
+      };
+      const prefetchTemplate = ({ hosts }: { readonly hosts: readonly string[] }) => {
+        asked.push(hosts);
+        return look();
+      };
+      const script = { templates: { prefetchTemplate, getTemplate: look } };
+      return runAgainst(script, ["template", "prefetch", "macos-15", ...flags]);
+    };
+    const begun = await runWith([pulling], ["mac-1", "mac-2"]);
+    assert.equal(begun.out, "templates/macos-15 is being pulled: pulling: mac-1 (37 %); waiting: mac-2\n");
+    const done = await runWith([pulling, undefined], ["--wait"]);
+    assert.equal(done.out, "templates/macos-15 is on all hosts that were asked\n");
+    assert.match(done.err, /macos-15: pulling: mac-1 \(37 %\); waiting: mac-2\n/);
+    const failed = await runWith([pulling, { failedHosts: [failure] }], ["--wait"]);
+    assert.deepEqual([failed.exitCode, failed.out], [exitCodes.failed, ""]);
+    assert.match(failed.err, /failed: mac-2 \(DiskFull: there is no room\)/);
+    assert.deepEqual(asked, [["hosts/mac-1", "hosts/mac-2"], [], []]);
   });
 
   it("create without one of its flags says which", async () => {

@@ -5,7 +5,7 @@ import type { Action } from "../../../../agent/commands/perform.ts";
 import type { ParallelsErrorKind } from "../../../../agent/parallels/api.ts";
 import { CommandUpdate_State } from "../../../../shared/gen/link/meridian/agent/v1/agent_service.ts";
 import { CommandBench } from "../../../support/agent/command-bench.ts";
-import { commandOf, createFromCatalog, poolVmName, purgeOf } from "../../../support/agent/commands.ts";
+import { commandOf, createFromCatalog, poolVmName, prefetchOf, purgeOf } from "../../../support/agent/commands.ts";
 import { settle } from "../../../support/agent/fake-clock.ts";
 import { failing, hang } from "../../../support/agent/fake-parallels.ts";
 
@@ -84,6 +84,8 @@ describe("the dispatcher", () => {
     ["to create from an image without an id", commandOf(createFromCatalog(""))],
     ["to purge nothing", purgeOf("", "v1")],
     ["to purge every version of an image", purgeOf("MACOS", "")],
+    ["to pull nothing ahead", prefetchOf("", "v1")],
+    ["to pull ahead without a name", prefetchOf("MACOS", "v1", { hostVmName: "", hostVmId: "x" })],
     ["to run nothing", commandOf({ $case: "exec", exec: { command: [], env: {}, timeoutMs: 0 } })],
   ];
   for (const [what, command] of faulty) {

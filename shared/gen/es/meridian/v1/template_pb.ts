@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file meridian/v1/template.proto.
  */
 export const file_meridian_v1_template: GenFile = /*@__PURE__*/
-  fileDesc("ChptZXJpZGlhbi92MS90ZW1wbGF0ZS5wcm90bxILbWVyaWRpYW4udjEi/wEKCFRlbXBsYXRlEgwKBG5hbWUYASABKAkSCwoDdWlkGAIgASgJEicKBHNwZWMYAyABKAsyGS5tZXJpZGlhbi52MS5UZW1wbGF0ZVNwZWMSKwoGc3RhdHVzGAQgASgLMhsubWVyaWRpYW4udjEuVGVtcGxhdGVTdGF0dXMSEgoKZ2VuZXJhdGlvbhgFIAEoAxIvCgtjcmVhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGV0YWcYCCABKAki0QMKDFRlbXBsYXRlU3BlYxItCgdjYXRhbG9nGAEgASgLMhoubWVyaWRpYW4udjEuQ2F0YWxvZ1NvdXJjZUgAEiwKB2hvc3Rfdm0YAiABKAsyGS5tZXJpZGlhbi52MS5Ib3N0Vm1Tb3VyY2VIABImCghndWVzdF9vcxgDIAEoDjIULm1lcmlkaWFuLnYxLkd1ZXN0T3MSLwoMYXJjaGl0ZWN0dXJlGAQgASgOMhkubWVyaWRpYW4udjEuQXJjaGl0ZWN0dXJlEikKCXJlc291cmNlcxgFIAEoCzIWLm1lcmlkaWFuLnYxLlJlc291cmNlcxIuCglyZWFkaW5lc3MYBiABKAsyGy5tZXJpZGlhbi52MS5SZWFkaW5lc3NQcm9iZRITCgtkZXNjcmlwdGlvbhgHIAEoCRI1CgZsYWJlbHMYCCADKAsyJS5tZXJpZGlhbi52MS5UZW1wbGF0ZVNwZWMuTGFiZWxzRW50cnkSKwoGYWNjZXNzGAkgASgLMhsubWVyaWRpYW4udjEuVGVtcGxhdGVBY2Nlc3MaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIICgZzb3VyY2UiRAoOVGVtcGxhdGVBY2Nlc3MSEAoIcHJvamVjdHMYASADKAkSIAoFcm9sZXMYAiADKA4yES5tZXJpZGlhbi52MS5Sb2xlIkUKDUNhdGFsb2dTb3VyY2USDwoHY2F0YWxvZxgBIAEoCRISCgpjYXRhbG9nX2lkGAIgASgJEg8KB3ZlcnNpb24YAyABKAkiHwoMSG9zdFZtU291cmNlEg8KB3ZtX25hbWUYASABKAki2wMKDlRlbXBsYXRlU3RhdHVzEjAKBXN0YXRlGAEgASgOMiEubWVyaWRpYW4udjEuVGVtcGxhdGVTdGF0dXMuU3RhdGUSDQoFaG9zdHMYAiADKAkSEAoIdm1fY291bnQYAyABKA0SDgoGcmVhc29uGAQgASgJEhIKCmNoYW5nZWRfYnkYBSABKAkSLgoKc3RhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNc3RvcHNfcnVubmluZxgHIAEoCBImCgVwdXJnZRgIIAEoCzIXLm1lcmlkaWFuLnYxLkltYWdlUHVyZ2USLgoIbWFuaWZlc3QYCSABKAsyHC5tZXJpZGlhbi52MS5DYXRhbG9nTWFuaWZlc3QSKgoKY29uZGl0aW9ucxgKIAMoCzIWLm1lcmlkaWFuLnYxLkNvbmRpdGlvbhIvCghmYWlsdXJlcxgLIAEoCzIdLm1lcmlkaWFuLnYxLlRlbXBsYXRlRmFpbHVyZXMiVgoFU3RhdGUSFQoRU1RBVEVfVU5TUEVDSUZJRUQQABIQCgxTVEFURV9BQ1RJVkUQARIRCg1TVEFURV9UQUlOVEVEEAISEQoNU1RBVEVfUkVWT0tFRBADIp4BCgpJbWFnZVB1cmdlEg0KBWltYWdlGAEgASgJEhQKDHB1cmdlZF9ob3N0cxgCIAMoCRIVCg1wZW5kaW5nX2hvc3RzGAMgAygJEjQKDGZhaWxlZF9ob3N0cxgEIAMoCzIeLm1lcmlkaWFuLnYxLkltYWdlUHVyZ2VGYWlsdXJlEhAKCGtlcHRfZm9yGAUgAygJEgwKBGRvbmUYBiABKAginAEKEUltYWdlUHVyZ2VGYWlsdXJlEgwKBGhvc3QYASABKAkSDgoGcmVhc29uGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSKAoEdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcmV0cnlfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAifQoQVGVtcGxhdGVGYWlsdXJlcxINCgVob3N0cxgBIAMoCRIVCg13b3JraW5nX2hvc3RzGAIgASgNEhQKDGZhaWx1cmVfcmF0ZRgDIAEoARItCglsYXN0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIvwBCgdDYXRhbG9nEgwKBG5hbWUYASABKAkSCwoDdWlkGAIgASgJEiYKBHNwZWMYAyABKAsyGC5tZXJpZGlhbi52MS5DYXRhbG9nU3BlYxISCgpnZW5lcmF0aW9uGAQgASgDEi8KC2NyZWF0ZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEZXRhZxgHIAEoCRIqCgZzdGF0dXMYCCABKAsyGi5tZXJpZGlhbi52MS5DYXRhbG9nU3RhdHVzIogBCg1DYXRhbG9nU3RhdHVzEioKCmNvbmRpdGlvbnMYASADKAsyFi5tZXJpZGlhbi52MS5Db25kaXRpb24SLwoJbWFuaWZlc3RzGAIgAygLMhwubWVyaWRpYW4udjEuQ2F0YWxvZ01hbmlmZXN0EhoKEm1hbmlmZXN0c19sZWZ0X291dBgDIAEoDSLuAQoPQ2F0YWxvZ01hbmlmZXN0EhIKCmNhdGFsb2dfaWQYASABKAkSDwoHdmVyc2lvbhgCIAEoCRIvCgxhcmNoaXRlY3R1cmUYAyABKA4yGS5tZXJpZGlhbi52MS5BcmNoaXRlY3R1cmUSDgoGbGF0ZXN0GAQgASgIEjAKBXN0YXRlGAUgASgOMiEubWVyaWRpYW4udjEuVGVtcGxhdGVTdGF0dXMuU3RhdGUSEgoKY2hhbmdlZF9ieRgGIAEoCRIWCg5yZXF1aXJlZF9yb2xlcxgHIAMoCRIXCg9yZXF1aXJlZF9jbGFpbXMYCCADKAkifgoLQ2F0YWxvZ1NwZWMSCwoDdXJsGAEgASgJEjQKC2NyZWRlbnRpYWxzGAIgASgLMh8ubWVyaWRpYW4udjEuQ2F0YWxvZ0NyZWRlbnRpYWxzEhcKD2hhc19jcmVkZW50aWFscxgDIAEoCBITCgtkZXNjcmlwdGlvbhgEIAEoCSJJChJDYXRhbG9nQ3JlZGVudGlhbHMSEAoIdXNlcm5hbWUYASABKAkSEAoIcGFzc3dvcmQYAiABKAkSDwoHYXBpX2tleRgDIAEoCWIGcHJvdG8z", [file_google_protobuf_timestamp, file_meridian_v1_service_account, file_meridian_v1_types]);
+  fileDesc("ChptZXJpZGlhbi92MS90ZW1wbGF0ZS5wcm90bxILbWVyaWRpYW4udjEi/wEKCFRlbXBsYXRlEgwKBG5hbWUYASABKAkSCwoDdWlkGAIgASgJEicKBHNwZWMYAyABKAsyGS5tZXJpZGlhbi52MS5UZW1wbGF0ZVNwZWMSKwoGc3RhdHVzGAQgASgLMhsubWVyaWRpYW4udjEuVGVtcGxhdGVTdGF0dXMSEgoKZ2VuZXJhdGlvbhgFIAEoAxIvCgtjcmVhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGV0YWcYCCABKAki0QMKDFRlbXBsYXRlU3BlYxItCgdjYXRhbG9nGAEgASgLMhoubWVyaWRpYW4udjEuQ2F0YWxvZ1NvdXJjZUgAEiwKB2hvc3Rfdm0YAiABKAsyGS5tZXJpZGlhbi52MS5Ib3N0Vm1Tb3VyY2VIABImCghndWVzdF9vcxgDIAEoDjIULm1lcmlkaWFuLnYxLkd1ZXN0T3MSLwoMYXJjaGl0ZWN0dXJlGAQgASgOMhkubWVyaWRpYW4udjEuQXJjaGl0ZWN0dXJlEikKCXJlc291cmNlcxgFIAEoCzIWLm1lcmlkaWFuLnYxLlJlc291cmNlcxIuCglyZWFkaW5lc3MYBiABKAsyGy5tZXJpZGlhbi52MS5SZWFkaW5lc3NQcm9iZRITCgtkZXNjcmlwdGlvbhgHIAEoCRI1CgZsYWJlbHMYCCADKAsyJS5tZXJpZGlhbi52MS5UZW1wbGF0ZVNwZWMuTGFiZWxzRW50cnkSKwoGYWNjZXNzGAkgASgLMhsubWVyaWRpYW4udjEuVGVtcGxhdGVBY2Nlc3MaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIICgZzb3VyY2UiRAoOVGVtcGxhdGVBY2Nlc3MSEAoIcHJvamVjdHMYASADKAkSIAoFcm9sZXMYAiADKA4yES5tZXJpZGlhbi52MS5Sb2xlIkUKDUNhdGFsb2dTb3VyY2USDwoHY2F0YWxvZxgBIAEoCRISCgpjYXRhbG9nX2lkGAIgASgJEg8KB3ZlcnNpb24YAyABKAkiHwoMSG9zdFZtU291cmNlEg8KB3ZtX25hbWUYASABKAkiiQQKDlRlbXBsYXRlU3RhdHVzEjAKBXN0YXRlGAEgASgOMiEubWVyaWRpYW4udjEuVGVtcGxhdGVTdGF0dXMuU3RhdGUSDQoFaG9zdHMYAiADKAkSEAoIdm1fY291bnQYAyABKA0SDgoGcmVhc29uGAQgASgJEhIKCmNoYW5nZWRfYnkYBSABKAkSLgoKc3RhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNc3RvcHNfcnVubmluZxgHIAEoCBImCgVwdXJnZRgIIAEoCzIXLm1lcmlkaWFuLnYxLkltYWdlUHVyZ2USLgoIbWFuaWZlc3QYCSABKAsyHC5tZXJpZGlhbi52MS5DYXRhbG9nTWFuaWZlc3QSKgoKY29uZGl0aW9ucxgKIAMoCzIWLm1lcmlkaWFuLnYxLkNvbmRpdGlvbhIvCghmYWlsdXJlcxgLIAEoCzIdLm1lcmlkaWFuLnYxLlRlbXBsYXRlRmFpbHVyZXMSLAoIcHJlZmV0Y2gYDCABKAsyGi5tZXJpZGlhbi52MS5JbWFnZVByZWZldGNoIlYKBVN0YXRlEhUKEVNUQVRFX1VOU1BFQ0lGSUVEEAASEAoMU1RBVEVfQUNUSVZFEAESEQoNU1RBVEVfVEFJTlRFRBACEhEKDVNUQVRFX1JFVk9LRUQQAyKeAQoKSW1hZ2VQdXJnZRINCgVpbWFnZRgBIAEoCRIUCgxwdXJnZWRfaG9zdHMYAiADKAkSFQoNcGVuZGluZ19ob3N0cxgDIAMoCRI0CgxmYWlsZWRfaG9zdHMYBCADKAsyHi5tZXJpZGlhbi52MS5JbWFnZVB1cmdlRmFpbHVyZRIQCghrZXB0X2ZvchgFIAMoCRIMCgRkb25lGAYgASgIIo4BCg1JbWFnZVByZWZldGNoEhUKDXdhaXRpbmdfaG9zdHMYASADKAkSLQoNcHVsbGluZ19ob3N0cxgCIAMoCzIWLm1lcmlkaWFuLnYxLkltYWdlUHVsbBI3CgxmYWlsZWRfaG9zdHMYAyADKAsyIS5tZXJpZGlhbi52MS5JbWFnZVByZWZldGNoRmFpbHVyZSIqCglJbWFnZVB1bGwSDAoEaG9zdBgBIAEoCRIPCgdwZXJjZW50GAIgASgBIp8BChRJbWFnZVByZWZldGNoRmFpbHVyZRIMCgRob3N0GAEgASgJEg4KBnJlYXNvbhgCIAEoCRIPCgdtZXNzYWdlGAMgASgJEigKBHRpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJldHJ5X3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIpwBChFJbWFnZVB1cmdlRmFpbHVyZRIMCgRob3N0GAEgASgJEg4KBnJlYXNvbhgCIAEoCRIPCgdtZXNzYWdlGAMgASgJEigKBHRpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJldHJ5X3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIn0KEFRlbXBsYXRlRmFpbHVyZXMSDQoFaG9zdHMYASADKAkSFQoNd29ya2luZ19ob3N0cxgCIAEoDRIUCgxmYWlsdXJlX3JhdGUYAyABKAESLQoJbGFzdF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCL8AQoHQ2F0YWxvZxIMCgRuYW1lGAEgASgJEgsKA3VpZBgCIAEoCRImCgRzcGVjGAMgASgLMhgubWVyaWRpYW4udjEuQ2F0YWxvZ1NwZWMSEgoKZ2VuZXJhdGlvbhgEIAEoAxIvCgtjcmVhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGV0YWcYByABKAkSKgoGc3RhdHVzGAggASgLMhoubWVyaWRpYW4udjEuQ2F0YWxvZ1N0YXR1cyKIAQoNQ2F0YWxvZ1N0YXR1cxIqCgpjb25kaXRpb25zGAEgAygLMhYubWVyaWRpYW4udjEuQ29uZGl0aW9uEi8KCW1hbmlmZXN0cxgCIAMoCzIcLm1lcmlkaWFuLnYxLkNhdGFsb2dNYW5pZmVzdBIaChJtYW5pZmVzdHNfbGVmdF9vdXQYAyABKA0i7gEKD0NhdGFsb2dNYW5pZmVzdBISCgpjYXRhbG9nX2lkGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSLwoMYXJjaGl0ZWN0dXJlGAMgASgOMhkubWVyaWRpYW4udjEuQXJjaGl0ZWN0dXJlEg4KBmxhdGVzdBgEIAEoCBIwCgVzdGF0ZRgFIAEoDjIhLm1lcmlkaWFuLnYxLlRlbXBsYXRlU3RhdHVzLlN0YXRlEhIKCmNoYW5nZWRfYnkYBiABKAkSFgoOcmVxdWlyZWRfcm9sZXMYByADKAkSFwoPcmVxdWlyZWRfY2xhaW1zGAggAygJIn4KC0NhdGFsb2dTcGVjEgsKA3VybBgBIAEoCRI0CgtjcmVkZW50aWFscxgCIAEoCzIfLm1lcmlkaWFuLnYxLkNhdGFsb2dDcmVkZW50aWFscxIXCg9oYXNfY3JlZGVudGlhbHMYAyABKAgSEwoLZGVzY3JpcHRpb24YBCABKAkiSQoSQ2F0YWxvZ0NyZWRlbnRpYWxzEhAKCHVzZXJuYW1lGAEgASgJEhAKCHBhc3N3b3JkGAIgASgJEg8KB2FwaV9rZXkYAyABKAliBnByb3RvMw", [file_google_protobuf_timestamp, file_meridian_v1_service_account, file_meridian_v1_types]);
 
 /**
  * A golden image that VMs are made of.
@@ -341,6 +341,13 @@ export type TemplateStatus = Message<"meridian.v1.TemplateStatus"> & {
    * @generated from field: meridian.v1.TemplateFailures failures = 11;
    */
   failures?: TemplateFailures | undefined;
+
+  /**
+   * How PrefetchTemplate is doing; absent if no host has anything to pull.
+   *
+   * @generated from field: meridian.v1.ImagePrefetch prefetch = 12;
+   */
+  prefetch?: ImagePrefetch | undefined;
 };
 
 /**
@@ -456,6 +463,118 @@ export const ImagePurgeSchema: GenMessage<ImagePurge> = /*@__PURE__*/
   messageDesc(file_meridian_v1_template, 6);
 
 /**
+ * How hosts are doing that were asked to pull a template's image. Those that have it are in `hosts`.
+ *
+ * @generated from message meridian.v1.ImagePrefetch
+ */
+export type ImagePrefetch = Message<"meridian.v1.ImagePrefetch"> & {
+  /**
+   * Hosts that wait for their turn, or are away, `hosts/{host}`.
+   *
+   * @generated from field: repeated string waiting_hosts = 1;
+   */
+  waitingHosts: string[];
+
+  /**
+   * Hosts that pull it.
+   *
+   * @generated from field: repeated meridian.v1.ImagePull pulling_hosts = 2;
+   */
+  pullingHosts: ImagePull[];
+
+  /**
+   * Hosts on which it has failed: it is tried again, three times at most, and then when it is asked for again.
+   *
+   * @generated from field: repeated meridian.v1.ImagePrefetchFailure failed_hosts = 3;
+   */
+  failedHosts: ImagePrefetchFailure[];
+};
+
+/**
+ * Describes the message meridian.v1.ImagePrefetch.
+ * Use `create(ImagePrefetchSchema)` to create a new message.
+ */
+export const ImagePrefetchSchema: GenMessage<ImagePrefetch> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_template, 7);
+
+/**
+ * A host that pulls an image.
+ *
+ * @generated from message meridian.v1.ImagePull
+ */
+export type ImagePull = Message<"meridian.v1.ImagePull"> & {
+  /**
+   * The host, `hosts/{host}`.
+   *
+   * @generated from field: string host = 1;
+   */
+  host: string;
+
+  /**
+   * What of the present step is done, from 0 to 100.
+   *
+   * @generated from field: double percent = 2;
+   */
+  percent: number;
+};
+
+/**
+ * Describes the message meridian.v1.ImagePull.
+ * Use `create(ImagePullSchema)` to create a new message.
+ */
+export const ImagePullSchema: GenMessage<ImagePull> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_template, 8);
+
+/**
+ * Why a host has not pulled an image.
+ *
+ * @generated from message meridian.v1.ImagePrefetchFailure
+ */
+export type ImagePrefetchFailure = Message<"meridian.v1.ImagePrefetchFailure"> & {
+  /**
+   * The host, `hosts/{host}`.
+   *
+   * @generated from field: string host = 1;
+   */
+  host: string;
+
+  /**
+   * Why, as one CamelCase word.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+
+  /**
+   * Why, as a sentence.
+   *
+   * @generated from field: string message = 3;
+   */
+  message: string;
+
+  /**
+   * When it last failed.
+   *
+   * @generated from field: google.protobuf.Timestamp time = 4;
+   */
+  time?: Timestamp | undefined;
+
+  /**
+   * When it is tried again; absent: it is not, unless it is asked for again.
+   *
+   * @generated from field: google.protobuf.Timestamp retry_time = 5;
+   */
+  retryTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message meridian.v1.ImagePrefetchFailure.
+ * Use `create(ImagePrefetchFailureSchema)` to create a new message.
+ */
+export const ImagePrefetchFailureSchema: GenMessage<ImagePrefetchFailure> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_template, 9);
+
+/**
  * Why a host has not removed an image.
  *
  * @generated from message meridian.v1.ImagePurgeFailure
@@ -502,7 +621,7 @@ export type ImagePurgeFailure = Message<"meridian.v1.ImagePurgeFailure"> & {
  * Use `create(ImagePurgeFailureSchema)` to create a new message.
  */
 export const ImagePurgeFailureSchema: GenMessage<ImagePurgeFailure> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_template, 7);
+  messageDesc(file_meridian_v1_template, 10);
 
 /**
  * How VMs of a template have been failing, over the time for which failures count (the setting `hosts.quarantine.window`).
@@ -544,7 +663,7 @@ export type TemplateFailures = Message<"meridian.v1.TemplateFailures"> & {
  * Use `create(TemplateFailuresSchema)` to create a new message.
  */
 export const TemplateFailuresSchema: GenMessage<TemplateFailures> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_template, 8);
+  messageDesc(file_meridian_v1_template, 11);
 
 /**
  * A Parallels catalog that hosts can pull from.
@@ -614,7 +733,7 @@ export type Catalog = Message<"meridian.v1.Catalog"> & {
  * Use `create(CatalogSchema)` to create a new message.
  */
 export const CatalogSchema: GenMessage<Catalog> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_template, 9);
+  messageDesc(file_meridian_v1_template, 12);
 
 /**
  * What the server last read of a catalog.
@@ -649,7 +768,7 @@ export type CatalogStatus = Message<"meridian.v1.CatalogStatus"> & {
  * Use `create(CatalogStatusSchema)` to create a new message.
  */
 export const CatalogStatusSchema: GenMessage<CatalogStatus> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_template, 10);
+  messageDesc(file_meridian_v1_template, 13);
 
 /**
  * One version of an image, as a catalog lists it.
@@ -719,7 +838,7 @@ export type CatalogManifest = Message<"meridian.v1.CatalogManifest"> & {
  * Use `create(CatalogManifestSchema)` to create a new message.
  */
 export const CatalogManifestSchema: GenMessage<CatalogManifest> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_template, 11);
+  messageDesc(file_meridian_v1_template, 14);
 
 /**
  * What a catalog is.
@@ -761,7 +880,7 @@ export type CatalogSpec = Message<"meridian.v1.CatalogSpec"> & {
  * Use `create(CatalogSpecSchema)` to create a new message.
  */
 export const CatalogSpecSchema: GenMessage<CatalogSpec> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_template, 12);
+  messageDesc(file_meridian_v1_template, 15);
 
 /**
  * How a host proves to a catalog who it is.
@@ -796,5 +915,5 @@ export type CatalogCredentials = Message<"meridian.v1.CatalogCredentials"> & {
  * Use `create(CatalogCredentialsSchema)` to create a new message.
  */
 export const CatalogCredentialsSchema: GenMessage<CatalogCredentials> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_template, 13);
+  messageDesc(file_meridian_v1_template, 16);
 

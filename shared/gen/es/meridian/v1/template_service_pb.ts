@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file meridian/v1/template_service.proto.
  */
 export const file_meridian_v1_template_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJtZXJpZGlhbi92MS90ZW1wbGF0ZV9zZXJ2aWNlLnByb3RvEgttZXJpZGlhbi52MSJpChVDcmVhdGVUZW1wbGF0ZVJlcXVlc3QSJwoIdGVtcGxhdGUYASABKAsyFS5tZXJpZGlhbi52MS5UZW1wbGF0ZRITCgt0ZW1wbGF0ZV9pZBgCIAEoCRISCgpyZXF1ZXN0X2lkGAMgASgJIkEKFkNyZWF0ZVRlbXBsYXRlUmVzcG9uc2USJwoIdGVtcGxhdGUYASABKAsyFS5tZXJpZGlhbi52MS5UZW1wbGF0ZSIiChJHZXRUZW1wbGF0ZVJlcXVlc3QSDAoEbmFtZRgBIAEoCSI+ChNHZXRUZW1wbGF0ZVJlc3BvbnNlEicKCHRlbXBsYXRlGAEgASgLMhUubWVyaWRpYW4udjEuVGVtcGxhdGUiXwoUTGlzdFRlbXBsYXRlc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSDgoGZmlsdGVyGAMgASgJEhAKCG9yZGVyX2J5GAQgASgJImwKFUxpc3RUZW1wbGF0ZXNSZXNwb25zZRIoCgl0ZW1wbGF0ZXMYASADKAsyFS5tZXJpZGlhbi52MS5UZW1wbGF0ZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSEAoIcmV2aXNpb24YAyABKAMiPgoVV2F0Y2hUZW1wbGF0ZXNSZXF1ZXN0Eg4KBmZpbHRlchgBIAEoCRIVCg1mcm9tX3JldmlzaW9uGAIgASgDIn4KFldhdGNoVGVtcGxhdGVzUmVzcG9uc2USKQoEdHlwZRgBIAEoDjIbLm1lcmlkaWFuLnYxLldhdGNoRXZlbnRUeXBlEicKCHRlbXBsYXRlGAIgASgLMhUubWVyaWRpYW4udjEuVGVtcGxhdGUSEAoIcmV2aXNpb24YAyABKAMicQoVVXBkYXRlVGVtcGxhdGVSZXF1ZXN0EicKCHRlbXBsYXRlGAEgASgLMhUubWVyaWRpYW4udjEuVGVtcGxhdGUSLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrIkEKFlVwZGF0ZVRlbXBsYXRlUmVzcG9uc2USJwoIdGVtcGxhdGUYASABKAsyFS5tZXJpZGlhbi52MS5UZW1wbGF0ZSIzChVEZWxldGVUZW1wbGF0ZVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIhgKFkRlbGV0ZVRlbXBsYXRlUmVzcG9uc2UiQgoUVGFpbnRUZW1wbGF0ZVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJEg4KBnJlYXNvbhgDIAEoCSJAChVUYWludFRlbXBsYXRlUmVzcG9uc2USJwoIdGVtcGxhdGUYASABKAsyFS5tZXJpZGlhbi52MS5UZW1wbGF0ZSJvChVSZXZva2VUZW1wbGF0ZVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJEg4KBnJlYXNvbhgDIAEoCRIUCgxzdG9wX3J1bm5pbmcYBCABKAgSFAoMcHVyZ2VfaW1hZ2VzGAUgASgIIkEKFlJldm9rZVRlbXBsYXRlUmVzcG9uc2USJwoIdGVtcGxhdGUYASABKAsyFS5tZXJpZGlhbi52MS5UZW1wbGF0ZSI0ChZSZXN0b3JlVGVtcGxhdGVSZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCSJCChdSZXN0b3JlVGVtcGxhdGVSZXNwb25zZRInCgh0ZW1wbGF0ZRgBIAEoCzIVLm1lcmlkaWFuLnYxLlRlbXBsYXRlMroGCg9UZW1wbGF0ZVNlcnZpY2USWQoOQ3JlYXRlVGVtcGxhdGUSIi5tZXJpZGlhbi52MS5DcmVhdGVUZW1wbGF0ZVJlcXVlc3QaIy5tZXJpZGlhbi52MS5DcmVhdGVUZW1wbGF0ZVJlc3BvbnNlElAKC0dldFRlbXBsYXRlEh8ubWVyaWRpYW4udjEuR2V0VGVtcGxhdGVSZXF1ZXN0GiAubWVyaWRpYW4udjEuR2V0VGVtcGxhdGVSZXNwb25zZRJWCg1MaXN0VGVtcGxhdGVzEiEubWVyaWRpYW4udjEuTGlzdFRlbXBsYXRlc1JlcXVlc3QaIi5tZXJpZGlhbi52MS5MaXN0VGVtcGxhdGVzUmVzcG9uc2USWwoOV2F0Y2hUZW1wbGF0ZXMSIi5tZXJpZGlhbi52MS5XYXRjaFRlbXBsYXRlc1JlcXVlc3QaIy5tZXJpZGlhbi52MS5XYXRjaFRlbXBsYXRlc1Jlc3BvbnNlMAESWQoOVXBkYXRlVGVtcGxhdGUSIi5tZXJpZGlhbi52MS5VcGRhdGVUZW1wbGF0ZVJlcXVlc3QaIy5tZXJpZGlhbi52MS5VcGRhdGVUZW1wbGF0ZVJlc3BvbnNlElkKDkRlbGV0ZVRlbXBsYXRlEiIubWVyaWRpYW4udjEuRGVsZXRlVGVtcGxhdGVSZXF1ZXN0GiMubWVyaWRpYW4udjEuRGVsZXRlVGVtcGxhdGVSZXNwb25zZRJWCg1UYWludFRlbXBsYXRlEiEubWVyaWRpYW4udjEuVGFpbnRUZW1wbGF0ZVJlcXVlc3QaIi5tZXJpZGlhbi52MS5UYWludFRlbXBsYXRlUmVzcG9uc2USWQoOUmV2b2tlVGVtcGxhdGUSIi5tZXJpZGlhbi52MS5SZXZva2VUZW1wbGF0ZVJlcXVlc3QaIy5tZXJpZGlhbi52MS5SZXZva2VUZW1wbGF0ZVJlc3BvbnNlElwKD1Jlc3RvcmVUZW1wbGF0ZRIjLm1lcmlkaWFuLnYxLlJlc3RvcmVUZW1wbGF0ZVJlcXVlc3QaJC5tZXJpZGlhbi52MS5SZXN0b3JlVGVtcGxhdGVSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_field_mask, file_meridian_v1_template, file_meridian_v1_types]);
+  fileDesc("CiJtZXJpZGlhbi92MS90ZW1wbGF0ZV9zZXJ2aWNlLnByb3RvEgttZXJpZGlhbi52MSJpChVDcmVhdGVUZW1wbGF0ZVJlcXVlc3QSJwoIdGVtcGxhdGUYASABKAsyFS5tZXJpZGlhbi52MS5UZW1wbGF0ZRITCgt0ZW1wbGF0ZV9pZBgCIAEoCRISCgpyZXF1ZXN0X2lkGAMgASgJIkEKFkNyZWF0ZVRlbXBsYXRlUmVzcG9uc2USJwoIdGVtcGxhdGUYASABKAsyFS5tZXJpZGlhbi52MS5UZW1wbGF0ZSIiChJHZXRUZW1wbGF0ZVJlcXVlc3QSDAoEbmFtZRgBIAEoCSI+ChNHZXRUZW1wbGF0ZVJlc3BvbnNlEicKCHRlbXBsYXRlGAEgASgLMhUubWVyaWRpYW4udjEuVGVtcGxhdGUiXwoUTGlzdFRlbXBsYXRlc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSDgoGZmlsdGVyGAMgASgJEhAKCG9yZGVyX2J5GAQgASgJImwKFUxpc3RUZW1wbGF0ZXNSZXNwb25zZRIoCgl0ZW1wbGF0ZXMYASADKAsyFS5tZXJpZGlhbi52MS5UZW1wbGF0ZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSEAoIcmV2aXNpb24YAyABKAMiPgoVV2F0Y2hUZW1wbGF0ZXNSZXF1ZXN0Eg4KBmZpbHRlchgBIAEoCRIVCg1mcm9tX3JldmlzaW9uGAIgASgDIn4KFldhdGNoVGVtcGxhdGVzUmVzcG9uc2USKQoEdHlwZRgBIAEoDjIbLm1lcmlkaWFuLnYxLldhdGNoRXZlbnRUeXBlEicKCHRlbXBsYXRlGAIgASgLMhUubWVyaWRpYW4udjEuVGVtcGxhdGUSEAoIcmV2aXNpb24YAyABKAMicQoVVXBkYXRlVGVtcGxhdGVSZXF1ZXN0EicKCHRlbXBsYXRlGAEgASgLMhUubWVyaWRpYW4udjEuVGVtcGxhdGUSLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrIkEKFlVwZGF0ZVRlbXBsYXRlUmVzcG9uc2USJwoIdGVtcGxhdGUYASABKAsyFS5tZXJpZGlhbi52MS5UZW1wbGF0ZSIzChVEZWxldGVUZW1wbGF0ZVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIhgKFkRlbGV0ZVRlbXBsYXRlUmVzcG9uc2UiQgoUVGFpbnRUZW1wbGF0ZVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJEg4KBnJlYXNvbhgDIAEoCSJAChVUYWludFRlbXBsYXRlUmVzcG9uc2USJwoIdGVtcGxhdGUYASABKAsyFS5tZXJpZGlhbi52MS5UZW1wbGF0ZSJvChVSZXZva2VUZW1wbGF0ZVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJEg4KBnJlYXNvbhgDIAEoCRIUCgxzdG9wX3J1bm5pbmcYBCABKAgSFAoMcHVyZ2VfaW1hZ2VzGAUgASgIIkEKFlJldm9rZVRlbXBsYXRlUmVzcG9uc2USJwoIdGVtcGxhdGUYASABKAsyFS5tZXJpZGlhbi52MS5UZW1wbGF0ZSJEChdQcmVmZXRjaFRlbXBsYXRlUmVxdWVzdBIMCgRuYW1lGAEgASgJEgwKBGV0YWcYAiABKAkSDQoFaG9zdHMYAyADKAkiQwoYUHJlZmV0Y2hUZW1wbGF0ZVJlc3BvbnNlEicKCHRlbXBsYXRlGAEgASgLMhUubWVyaWRpYW4udjEuVGVtcGxhdGUiNAoWUmVzdG9yZVRlbXBsYXRlUmVxdWVzdBIMCgRuYW1lGAEgASgJEgwKBGV0YWcYAiABKAkiQgoXUmVzdG9yZVRlbXBsYXRlUmVzcG9uc2USJwoIdGVtcGxhdGUYASABKAsyFS5tZXJpZGlhbi52MS5UZW1wbGF0ZTKbBwoPVGVtcGxhdGVTZXJ2aWNlElkKDkNyZWF0ZVRlbXBsYXRlEiIubWVyaWRpYW4udjEuQ3JlYXRlVGVtcGxhdGVSZXF1ZXN0GiMubWVyaWRpYW4udjEuQ3JlYXRlVGVtcGxhdGVSZXNwb25zZRJQCgtHZXRUZW1wbGF0ZRIfLm1lcmlkaWFuLnYxLkdldFRlbXBsYXRlUmVxdWVzdBogLm1lcmlkaWFuLnYxLkdldFRlbXBsYXRlUmVzcG9uc2USVgoNTGlzdFRlbXBsYXRlcxIhLm1lcmlkaWFuLnYxLkxpc3RUZW1wbGF0ZXNSZXF1ZXN0GiIubWVyaWRpYW4udjEuTGlzdFRlbXBsYXRlc1Jlc3BvbnNlElsKDldhdGNoVGVtcGxhdGVzEiIubWVyaWRpYW4udjEuV2F0Y2hUZW1wbGF0ZXNSZXF1ZXN0GiMubWVyaWRpYW4udjEuV2F0Y2hUZW1wbGF0ZXNSZXNwb25zZTABElkKDlVwZGF0ZVRlbXBsYXRlEiIubWVyaWRpYW4udjEuVXBkYXRlVGVtcGxhdGVSZXF1ZXN0GiMubWVyaWRpYW4udjEuVXBkYXRlVGVtcGxhdGVSZXNwb25zZRJZCg5EZWxldGVUZW1wbGF0ZRIiLm1lcmlkaWFuLnYxLkRlbGV0ZVRlbXBsYXRlUmVxdWVzdBojLm1lcmlkaWFuLnYxLkRlbGV0ZVRlbXBsYXRlUmVzcG9uc2USVgoNVGFpbnRUZW1wbGF0ZRIhLm1lcmlkaWFuLnYxLlRhaW50VGVtcGxhdGVSZXF1ZXN0GiIubWVyaWRpYW4udjEuVGFpbnRUZW1wbGF0ZVJlc3BvbnNlElkKDlJldm9rZVRlbXBsYXRlEiIubWVyaWRpYW4udjEuUmV2b2tlVGVtcGxhdGVSZXF1ZXN0GiMubWVyaWRpYW4udjEuUmV2b2tlVGVtcGxhdGVSZXNwb25zZRJfChBQcmVmZXRjaFRlbXBsYXRlEiQubWVyaWRpYW4udjEuUHJlZmV0Y2hUZW1wbGF0ZVJlcXVlc3QaJS5tZXJpZGlhbi52MS5QcmVmZXRjaFRlbXBsYXRlUmVzcG9uc2USXAoPUmVzdG9yZVRlbXBsYXRlEiMubWVyaWRpYW4udjEuUmVzdG9yZVRlbXBsYXRlUmVxdWVzdBokLm1lcmlkaWFuLnYxLlJlc3RvcmVUZW1wbGF0ZVJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_field_mask, file_meridian_v1_template, file_meridian_v1_types]);
 
 /**
  * Asks for a new Template.
@@ -479,6 +479,62 @@ export const RevokeTemplateResponseSchema: GenMessage<RevokeTemplateResponse> = 
   messageDesc(file_meridian_v1_template_service, 15);
 
 /**
+ * Asks hosts to pull a Template's image.
+ *
+ * @generated from message meridian.v1.PrefetchTemplateRequest
+ */
+export type PrefetchTemplateRequest = Message<"meridian.v1.PrefetchTemplateRequest"> & {
+  /**
+   * The name, `templates/{template}`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * If present, the resource must still have this etag.
+   *
+   * @generated from field: string etag = 2;
+   */
+  etag: string;
+
+  /**
+   * Which hosts, `hosts/{host}`, at most 1000. None: all of the template's architecture that are schedulable.
+   *
+   * @generated from field: repeated string hosts = 3;
+   */
+  hosts: string[];
+};
+
+/**
+ * Describes the message meridian.v1.PrefetchTemplateRequest.
+ * Use `create(PrefetchTemplateRequestSchema)` to create a new message.
+ */
+export const PrefetchTemplateRequestSchema: GenMessage<PrefetchTemplateRequest> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_template_service, 16);
+
+/**
+ * The answer.
+ *
+ * @generated from message meridian.v1.PrefetchTemplateResponse
+ */
+export type PrefetchTemplateResponse = Message<"meridian.v1.PrefetchTemplateResponse"> & {
+  /**
+   * The resource after the change.
+   *
+   * @generated from field: meridian.v1.Template template = 1;
+   */
+  template?: Template | undefined;
+};
+
+/**
+ * Describes the message meridian.v1.PrefetchTemplateResponse.
+ * Use `create(PrefetchTemplateResponseSchema)` to create a new message.
+ */
+export const PrefetchTemplateResponseSchema: GenMessage<PrefetchTemplateResponse> = /*@__PURE__*/
+  messageDesc(file_meridian_v1_template_service, 17);
+
+/**
  * Asks to make a Template usable again.
  *
  * @generated from message meridian.v1.RestoreTemplateRequest
@@ -504,7 +560,7 @@ export type RestoreTemplateRequest = Message<"meridian.v1.RestoreTemplateRequest
  * Use `create(RestoreTemplateRequestSchema)` to create a new message.
  */
 export const RestoreTemplateRequestSchema: GenMessage<RestoreTemplateRequest> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_template_service, 16);
+  messageDesc(file_meridian_v1_template_service, 18);
 
 /**
  * The answer.
@@ -525,7 +581,7 @@ export type RestoreTemplateResponse = Message<"meridian.v1.RestoreTemplateRespon
  * Use `create(RestoreTemplateResponseSchema)` to create a new message.
  */
 export const RestoreTemplateResponseSchema: GenMessage<RestoreTemplateResponse> = /*@__PURE__*/
-  messageDesc(file_meridian_v1_template_service, 17);
+  messageDesc(file_meridian_v1_template_service, 19);
 
 /**
  * Keeps the golden images that VMs are made of.
@@ -616,6 +672,19 @@ export const TemplateService: GenService<{
     methodKind: "unary";
     input: typeof RevokeTemplateRequestSchema;
     output: typeof RevokeTemplateResponseSchema;
+  },
+  /**
+   * Has hosts pull the template's image before a VM of it is wanted, a few hosts at a time (the setting
+   * `hosts.parallel_prefetches`); one that has the image already is left out. `status.prefetch` says how far that is. Errors:
+   * NOT_FOUND (template, host), INVALID_ARGUMENT (a host of another architecture, a template of no catalog), ABORTED (etag),
+   * FAILED_PRECONDITION (revoked).
+   *
+   * @generated from rpc meridian.v1.TemplateService.PrefetchTemplate
+   */
+  prefetchTemplate: {
+    methodKind: "unary";
+    input: typeof PrefetchTemplateRequestSchema;
+    output: typeof PrefetchTemplateResponseSchema;
   },
   /**
    * Makes a template ACTIVE again. What its revocation has ended stays so. Errors: NOT_FOUND, ABORTED (etag).

@@ -13,7 +13,7 @@ import { VmStatus_State } from "../../../../../shared/gen/es/meridian/v1/vm_pb.t
 import { VmService } from "../../../../../shared/gen/es/meridian/v1/vm_service_pb.ts";
 import { asCatalogId } from "../../../../../shared/ids.ts";
 import { wholeInventory } from "../../../../support/pool/hosts.ts";
-import { refuse, succeed } from "../../../../support/pool/scripted-host.ts";
+import { failForGood, hold, refuse, succeed } from "../../../../support/pool/scripted-host.ts";
 import { openTestCredentials } from "../../../../support/secrets/test-secrets.ts";
 import { fronts, refused, ServedApi, take } from "../../../../support/server/served-api.ts";
 
@@ -127,6 +127,34 @@ describe("TemplateService and CatalogService", () => {
     assert.deepEqual([over?.purgedHosts.length, over?.done, over?.keptFor], [2, true, []]);
     await templates().restoreTemplate({ name });
     assert.equal(await purge(), undefined);
+  });
+
+  it("have hosts pull a template's image ahead, and say how far they are", async () => {
+    const name = "templates/macos";
+    await templates().createTemplate({ templateId: "macos", template: { spec } });
+    const hosts = await Promise.all(["pulls", "fails", "away"].map((id) => api.driver.addHost(id)));
+    const [pulls, fails, away] = hosts;
+    assert.ok(pulls !== undefined && fails !== undefined && away !== undefined);
+    pulls.onPrefetch = hold;
+    fails.onPrefetch = failForGood;
+    await away.disconnect();
+    const { template: asked } = await templates().prefetchTemplate({ name });
+    assert.ok(asked?.status?.prefetch !== undefined);
+    await api.driver.settle();
+    const { commandId } = api.driver.view().hosts.get(pulls.id)?.prefetches?.[0] ?? assert.fail();
+    const progress = { step: "download", percent: 37, etaMs: 0, message: "" };
+    await pulls.report({ id: commandId ?? assert.fail() }, "RUNNING", { progress });
+    const status = async () => (await templates().getTemplate({ name })).template?.status;
+    const { waitingHosts, pullingHosts, failedHosts } = (await status())?.prefetch ?? assert.fail();
+    assert.deepEqual(waitingHosts, ["hosts/away"]);
+    assert.deepEqual([pullingHosts[0]?.host, pullingHosts[0]?.percent], ["hosts/pulls", 37]);
+    const [failure] = failedHosts;
+    assert.deepEqual([failure?.host, failure?.reason, failure?.retryTime], ["hosts/fails", "NoPull", undefined]);
+    await refused(templates().prefetchTemplate({ name, hosts: ["hosts/absent"] }), "RESOURCE_NOT_FOUND");
+    await refused(templates().prefetchTemplate({ name, hosts: ["vms/a"] }), "FIELD_INVALID");
+    await refused(templates().prefetchTemplate({ name, hosts: Array(1001).fill("hosts/away") }), "FIELD_INVALID");
+    await templates().revokeTemplate({ name, reason: "leaked" });
+    assert.equal((await status())?.prefetch, undefined);
   });
 
   it("refuse to judge without a reason, or by a stale etag, or what is not there", async () => {

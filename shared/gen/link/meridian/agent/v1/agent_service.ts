@@ -384,6 +384,9 @@ export interface Command {
     | //
     /** Remove an image from the Mac's cache; the command names no VM. An image that is not there is success. */
     { $case: "purgeImage"; purgeImage: PurgeImageAction }
+    | //
+    /** Have an image in the Mac's cache before a VM of it is wanted. The command names a VM that is made for that and removed. */
+    { $case: "prefetchImage"; prefetchImage: PrefetchImageAction }
     | undefined;
 }
 
@@ -515,6 +518,16 @@ export interface PurgeImageAction {
   catalogId: string;
   /** The manifest's version. Required. */
   version: string;
+}
+
+/** Have an image in the Mac's cache. */
+export interface PrefetchImageAction {
+  /** The manifest. Its version is none that may stand for another. */
+  image:
+    | CatalogImage
+    | undefined;
+  /** "arm64" or "x86_64". */
+  architecture: string;
 }
 
 /**
@@ -2869,6 +2882,9 @@ export const Command: MessageFns<Command> = {
       case "purgeImage":
         PurgeImageAction.encode(message.action.purgeImage, writer.uint32(170).fork()).join();
         break;
+      case "prefetchImage":
+        PrefetchImageAction.encode(message.action.prefetchImage, writer.uint32(178).fork()).join();
+        break;
     }
     return writer;
   },
@@ -3046,6 +3062,17 @@ export const Command: MessageFns<Command> = {
             message.action = { $case: "purgeImage", purgeImage: PurgeImageAction.decode(reader, reader.uint32()) };
             continue;
           }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.action = {
+              $case: "prefetchImage",
+              prefetchImage: PrefetchImageAction.decode(reader, reader.uint32()),
+            };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3141,6 +3168,15 @@ export const Command: MessageFns<Command> = {
       case "purgeImage": {
         if (object.action?.purgeImage !== undefined && object.action?.purgeImage !== null) {
           message.action = { $case: "purgeImage", purgeImage: PurgeImageAction.fromPartial(object.action.purgeImage) };
+        }
+        break;
+      }
+      case "prefetchImage": {
+        if (object.action?.prefetchImage !== undefined && object.action?.prefetchImage !== null) {
+          message.action = {
+            $case: "prefetchImage",
+            prefetchImage: PrefetchImageAction.fromPartial(object.action.prefetchImage),
+          };
         }
         break;
       }
@@ -4206,6 +4242,75 @@ export const PurgeImageAction: MessageFns<PurgeImageAction> = {
     const message = createBasePurgeImageAction();
     message.catalogId = object.catalogId ?? "";
     message.version = object.version ?? "";
+    return message;
+  },
+};
+
+function createBasePrefetchImageAction(): PrefetchImageAction {
+  return { image: undefined, architecture: "" };
+}
+
+export const PrefetchImageAction: MessageFns<PrefetchImageAction> = {
+  encode(message: PrefetchImageAction, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.image !== undefined) {
+      CatalogImage.encode(message.image, writer.uint32(10).fork()).join();
+    }
+    if (message.architecture !== "") {
+      writer.uint32(18).string(message.architecture);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PrefetchImageAction {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePrefetchImageAction();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.image = CatalogImage.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.architecture = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PrefetchImageAction>): PrefetchImageAction {
+    return PrefetchImageAction.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PrefetchImageAction>): PrefetchImageAction {
+    const message = createBasePrefetchImageAction();
+    message.image = (object.image !== undefined && object.image !== null)
+      ? CatalogImage.fromPartial(object.image)
+      : undefined;
+    message.architecture = object.architecture ?? "";
     return message;
   },
 };

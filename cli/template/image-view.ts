@@ -1,5 +1,5 @@
-/** How people see the removal of a template's images from the hosts. */
-import type { ImagePurge } from "../../shared/gen/es/meridian/v1/template_pb.ts";
+/** How people see what hosts do with a template's images: pull them ahead, and remove them. */
+import type { ImagePrefetch, ImagePurge } from "../../shared/gen/es/meridian/v1/template_pb.ts";
 import { shortName } from "../values/name.ts";
 
 /** Such as "purged from 3 of 5 hosts; to go: mac-4; failed: mac-5 (StillCached: …)"; of many only the first ones. */
@@ -12,6 +12,17 @@ export function formatPurge({ purgedHosts, pendingHosts, failedHosts, keptFor }:
     ...listed("to go", pendingHosts.map(shortName)),
     ...listed("failed", failures),
     ...listed("kept for", keptFor.map(shortName)),
+  ].join("; ");
+}
+
+/** Such as "pulling: mac-1 (37 %); waiting: mac-2, mac-3". */
+export function formatPrefetch({ waitingHosts, pullingHosts, failedHosts }: ImagePrefetch): string {
+  const pulling = pullingHosts.map(({ host, percent }) => `${shortName(host)} (${Math.round(percent)} %)`);
+  const failures = failedHosts.map(({ host, reason, message }) => `${shortName(host)} (${reason}: ${message})`);
+  return [
+    ...listed("pulling", pulling),
+    ...listed("waiting", waitingHosts.map(shortName)),
+    ...listed("failed", failures),
   ].join("; ");
 }
 
