@@ -21,7 +21,7 @@ import { planRevocation } from "../planners/revocation.ts";
 import { PlacementPlanner } from "../planners/waiting.ts";
 import type { DurableBatch } from "../pool/changes.ts";
 import type { EventReply, PoolEvent } from "../pool/events.ts";
-import { heartbeatPeriodMs } from "../pool/limits.ts";
+import { heartbeatPeriodMs, purgesPerBatchMax } from "../pool/limits.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { PoolView } from "../pool/view.ts";
 import type { Store, StoreBatch } from "../storage/store.ts";
@@ -275,16 +275,23 @@ export class Engine implements EngineApi {
   private plan(): void {
     const nowMs = this.nowMs();
     let budget = plannedPerBatchMax;
+    let purges = 0;
     for (const id of this.pool.dirtyHosts) {
+      // What is left of them comes after this batch.
+      if (purges >= purgesPerBatchMax) break;
       this.pool.dirtyHosts.delete(id);
       const host = this.pool.hosts.get(id);
       if (host === undefined) continue;
       for (const decision of planDrain(this.pool, host, nowMs)) applyEvent(this.pool, decision, nowMs);
       for (const decision of planRemovals(host, nowMs)) applyEvent(this.pool, decision, nowMs);
       const purge = planPurges(this.pool, this.pool.hosts.get(id) ?? host, nowMs);
-      if (purge !== undefined) applyEvent(this.pool, purge, nowMs);
+      if (purge !== undefined) {
+        applyEvent(this.pool, purge, nowMs);
+        purges += 1;
+      }
       for (const decision of planProbe(this.pool, host)) applyEvent(this.pool, decision, nowMs);
     }
+    if (this.pool.dirtyHosts.size > 0) this.planRest();
     this.planPrefetches(nowMs);
     for (;;) {
       for (const id of this.pool.dirtyVms) {

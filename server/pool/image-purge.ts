@@ -46,6 +46,22 @@ export function purgeOf({ standing }: Pick<TemplateRecord, "standing">): ImageVe
   return standing?.state === "REVOKED" ? standing.purges : undefined;
 }
 
+/** The ids of the manifests that the template is made of or removes. */
+export function manifestsOf(template: TemplateRecord): readonly string[] {
+  const { source } = template.spec;
+  const removed = purgeOf(template);
+  return [
+    ...(source.kind === "catalog" ? [source.catalogId.toUpperCase()] : []),
+    ...(removed === undefined ? [] : [removed.catalogId.toUpperCase()]),
+  ];
+}
+
+/** Whether the host has, or has to remove, an image of one of the manifests. */
+export function hasAnyOf({ images, imagePurges = [] }: HostRecord, manifests: ReadonlySet<string>): boolean {
+  const isOne = ({ catalogId }: ImageVersion): boolean => manifests.has(catalogId.toUpperCase());
+  return images.some(isOne) || imagePurges.some(isOne);
+}
+
 /** Whether an image that a host has is one that the template, or its revocation, means. */
 export function isMeant(wanted: ImageVersion, image: ImageVersion): boolean {
   return isSameManifest(wanted, image) && (wanted.version === latest || wanted.version === image.version);

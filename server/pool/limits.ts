@@ -119,5 +119,8 @@ export const joinTokenRetentionMs = 7 * 24 * 60 * minuteMs;
 /** How many VMs may wait for a host. About 300 MB of records. */
 export const waitingMax = 200_000;
 
+/** How many hosts are told in one batch to remove images: a purge of 10,000 would stall everybody for a third of a second. */
+export const purgesPerBatchMax = 500;
+
 /** How many VMs a revocation ends in its own batch; the planner ends the others in those that follow, a thousand each. */
 export const revokedPerBatchMax = 5_000;

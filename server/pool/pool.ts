@@ -13,7 +13,7 @@ import { History, type HistoryEntry } from "./history.ts";
 import { hostMoves, vmMoves } from "./history-moves.ts";
 import type { HostContact, HostRecord } from "./host.ts";
 import { havePrefetchesMoved, nextPrefetchMs } from "./image-prefetch.ts";
-import { nextPurgeMs, purgeOf } from "./image-purge.ts";
+import { hasAnyOf, manifestsOf, nextPurgeMs, purgeOf } from "./image-purge.ts";
 import { HostLedger } from "./ledger.ts";
 import { endedStayMs, type LifetimesRecord, observeLifetime } from "./lifetimes.ts";
 import { historyEntriesMax, historyRetentionMs, requestRetentionMs } from "./limits.ts";
@@ -312,7 +312,7 @@ export class Pool implements PoolView {
     this.catalogs.set(after.id, after);
     this.note({ kind: "catalog", id: after.id, before, after });
     // It may be another version by now that "latest" stands for.
-    if (before?.reading !== after.reading && this.purgingTemplates.size > 0) this.lookAtHosts();
+    if (before?.reading !== after.reading) this.lookAtHostsWith(this.purgedManifests());
   }
 
   removeCatalog(id: CatalogId): void {
@@ -414,14 +414,17 @@ export class Pool implements PoolView {
     this.changes.set(key, { ...change, before: earlier.before } as RecordChange);
   }
 
-  /** What hosts have to remove is due to what all templates are. */
+  /** What hosts have to remove is due to what all templates are that are made of the same manifests. */
   private followPurge(before: TemplateRecord | undefined, after: TemplateRecord | undefined): void {
     if (before?.spec === after?.spec && before?.standing === after?.standing) return;
     this.havePrefetchesMoved = true;
-    const hadAny = this.purgingTemplates.size > 0;
     if (before !== undefined) this.purgingTemplates.delete(before.id);
     if (after !== undefined && purgeOf(after) !== undefined) this.purgingTemplates.add(after.id);
-    if (hadAny || this.purgingTemplates.size > 0) this.lookAtHosts();
+    const purged = this.purgedManifests();
+    const ended = before && purgeOf(before);
+    if (ended !== undefined) purged.add(ended.catalogId.toUpperCase());
+    const meant = [before, after].flatMap((template) => (template === undefined ? [] : manifestsOf(template)));
+    this.lookAtHostsWith(new Set(meant.filter((manifest) => purged.has(manifest))));
   }
 
   private followPrefetches(before: HostRecord | undefined, after: HostRecord): void {
@@ -432,8 +435,15 @@ export class Pool implements PoolView {
     if (havePrefetchesMoved(before, after)) this.havePrefetchesMoved = true;
   }
 
-  private lookAtHosts(): void {
-    for (const id of this.hosts.keys()) this.dirtyHosts.add(id);
+  /** The manifests of which hosts remove images. */
+  private purgedManifests(): Set<string> {
+    const templates = [...this.purgingTemplates].flatMap((id) => this.templates.get(id) ?? []);
+    return new Set(templates.flatMap((template) => purgeOf(template)?.catalogId.toUpperCase() ?? []));
+  }
+
+  private lookAtHostsWith(manifests: ReadonlySet<string>): void {
+    if (manifests.size === 0) return;
+    for (const host of this.hosts.values()) if (hasAnyOf(host, manifests)) this.dirtyHosts.add(host.id);
   }
 
   private indexHost(host: HostRecord): void {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { TemplateJudge } from "../../../../server/pool/events.ts";
 import type { CachedImage, HostRecord } from "../../../../server/pool/host.ts";
 import type { ImagePurge } from "../../../../server/pool/image-purge.ts";
-import { removalsPerHostMax } from "../../../../server/pool/limits.ts";
+import { purgesPerBatchMax, removalsPerHostMax } from "../../../../server/pool/limits.ts";
 import { asCatalogId, asTemplateId } from "../../../../shared/ids.ts";
 import { changedInventory, wholeInventory } from "../../../support/pool/hosts.ts";
 import { PoolDriver } from "../../../support/pool/pool-driver.ts";
@@ -212,6 +212,27 @@ describe("the images of a revoked template", () => {
     });
     await pool.connect(host);
     assert.deepEqual([host.purges, versions()], [["MACOS v1"], ["v2"]]);
+  });
+
+  it("are removed from very many hosts in several commits, and asked of nobody else", async () => {
+    const count = purgesPerBatchMax + 5;
+    const hosts = await Promise.all(
+      Array.from({ length: count }, (_, index) => addHost(`many-${index}`, [image("v1")])),
+    );
+    const without = await addHost("without", [image("v1", "OTHER")]);
+    for (const each of hosts) each.onPurge = hold;
+    host.onPurge = hold;
+    await pool.submit(judge("v1"));
+    const told = pool.batches.map(
+      ({ changes }) =>
+        changes.filter(({ kind, before, after }) => kind === "host" && before?.imagePurges !== after?.imagePurges)
+          .length,
+    );
+    assert.deepEqual(
+      told.filter((one) => one > 0),
+      [purgesPerBatchMax, 6],
+    );
+    assert.deepEqual([hosts.at(-1)?.purges, without.purges], [["MACOS v1"], []]);
   });
 
   it("are removed a few at a time", async () => {

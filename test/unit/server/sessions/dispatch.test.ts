@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { asCatalogId, asHostId, asTemplateId, asVmId, hostVmName } from "../../../../shared/ids.ts";
+import { asCatalogId, asHostId, asTemplateId, asUid, asVmId, hostVmName } from "../../../../shared/ids.ts";
 import {
   type AgentClient,
   hostVmOf,
@@ -257,6 +257,37 @@ describe("sessions: commands", () => {
     again.inventory({ sequence: 2, removedIds: ["left-id"] });
     assert.equal((await again.next("cancelCommand")).cancelCommand.commandId, removal.id);
     assert.deepEqual((await link.host())?.orphans, []);
+  });
+
+  it("has an image pulled ahead and removed, and calls off what is not wanted any more", async () => {
+    await link.createCatalog("main");
+    const source = { kind: "catalog", catalog: asCatalogId("main"), catalogId: "UBUNTU", version: "v1" } as const;
+    await link.createTemplate("ubuntu", source);
+    const id = asTemplateId("ubuntu");
+    const uid = asUid("ab".repeat(16));
+    await link.engine.submit({ type: "template-prefetch", id, uid, hosts: [] });
+    const prefetch = await agent.nextCommand();
+    assert.equal(prefetch.hostVmName, hostVmName(uid, 1));
+    const image = { catalogId: "UBUNTU", version: "v1", url: "https://catalog.example" };
+    const credentials = { username: "ada", password: "secret", apiKey: "" };
+    assert.deepEqual(prefetch.action, {
+      $case: "prefetchImage",
+      prefetchImage: { image: { ...image, ...credentials }, architecture: "arm64" },
+    });
+    agent.inventory({
+      sequence: 2,
+      images: [{ catalogId: "UBUNTU", version: "v1", architecture: "arm64", sizeMib: 1 }],
+      imagesChanged: true,
+    });
+    await until(async () => (await link.host())?.images.length === 1, "the image");
+    const judge = { type: "template-judge", id, reason: "x", by: "y" } as const;
+    await link.engine.submit({ ...judge, state: "REVOKED", purgesImages: true });
+    assert.equal((await agent.next("cancelCommand")).cancelCommand.commandId, prefetch.id);
+    const purge = await agent.nextCommand(1);
+    assert.deepEqual([purge.vmUid, purge.hostVmName, purge.hostVmId], ["", "", ""]);
+    assert.deepEqual(purge.action, { $case: "purgeImage", purgeImage: { catalogId: "UBUNTU", version: "v1" } });
+    await link.engine.submit({ ...judge, state: "ACTIVE" });
+    assert.equal((await agent.next("cancelCommand", 1)).cancelCommand.commandId, purge.id);
   });
 
   it("calls off what an agent is at and nobody waits for any more", async () => {

@@ -314,7 +314,8 @@ export type TemplateStatus = Message<"meridian.v1.TemplateStatus"> & {
   stopsRunning: boolean;
 
   /**
-   * How the removal of its images from the hosts is doing; absent unless RevokeTemplate asked for that.
+   * How the removal of its images from the hosts is doing; absent unless RevokeTemplate asked for that. As `hosts` and
+   * `prefetch` it is worked out when it is read: a watch of templates does not tell of changes of hosts.
    *
    * @generated from field: meridian.v1.ImagePurge purge = 8;
    */
