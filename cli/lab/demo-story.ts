@@ -51,7 +51,7 @@ async function addTemplate(pool: DemoPool, { chapter, say, signal }: StoryTeller
   await pool.catalogs.createCatalog(
     {
       catalogId: "lab",
-      catalog: { spec: { url: "https://catalog.example.com", credentials: { username: "ci", password: "simulated" } } },
+      catalog: { spec: { url: "https://catalog.invalid", credentials: { username: "ci", password: "simulated" } } },
     },
     { signal },
   );

@@ -6,11 +6,10 @@ import { shortName } from "../values/name.ts";
 export function formatPurge({ purgedHosts, pendingHosts, failedHosts, keptFor }: ImagePurge): string {
   const count = purgedHosts.length + pendingHosts.length + failedHosts.length;
   const hosts = count === 0 ? "no host has its image" : `purged from ${purgedHosts.length} of ${count} hosts`;
-  const failures = failedHosts.map(({ host, reason, message }) => `${shortName(host)} (${reason}: ${message})`);
   return [
     hosts,
     ...listed("to go", pendingHosts.map(shortName)),
-    ...listed("failed", failures),
+    ...formatFailures(failedHosts),
     ...listed("kept for", keptFor.map(shortName)),
   ].join("; ");
 }
@@ -18,12 +17,24 @@ export function formatPurge({ purgedHosts, pendingHosts, failedHosts, keptFor }:
 /** Such as "pulling: mac-1 (37 %); waiting: mac-2, mac-3". */
 export function formatPrefetch({ waitingHosts, pullingHosts, failedHosts }: ImagePrefetch): string {
   const pulling = pullingHosts.map(({ host, percent }) => `${shortName(host)} (${Math.round(percent)} %)`);
-  const failures = failedHosts.map(({ host, reason, message }) => `${shortName(host)} (${reason}: ${message})`);
   return [
     ...listed("pulling", pulling),
     ...listed("waiting", waitingHosts.map(shortName)),
-    ...listed("failed", failures),
+    ...formatFailures(failedHosts),
   ].join("; ");
+}
+
+type HostFailure = ImagePurge["failedHosts"][number] | ImagePrefetch["failedHosts"][number];
+
+/** Hosts that failed for the same reason together: most often that is all of them. */
+function formatFailures(failures: readonly HostFailure[]): readonly string[] {
+  const byWords = Map.groupBy(failures, ({ reason, message }) => `${reason}: ${message}`);
+  return [...byWords].flatMap(([words, hosts]) =>
+    listed(
+      "failed",
+      hosts.map(({ host }) => shortName(host)),
+    ).map((list) => `${list} (${words})`),
+  );
 }
 
 function listed(title: string, words: readonly string[]): readonly string[] {

@@ -310,9 +310,12 @@ describe("meridian template", () => {
     const done = await runWith([pulling, undefined], ["--wait"]);
     assert.equal(done.out, "templates/macos-15 is on all hosts that were asked\n");
     assert.match(done.err, /macos-15: pulling: mac-1 \(37 %\); waiting: mac-2\n/);
-    const failed = await runWith([pulling, { failedHosts: [failure] }], ["--wait"]);
+    const failed = await runWith(
+      [pulling, { failedHosts: [failure, { ...failure, host: "hosts/mac-3" }] }],
+      ["--wait"],
+    );
     assert.deepEqual([failed.exitCode, failed.out], [exitCodes.failed, ""]);
-    assert.match(failed.err, /failed: mac-2 \(DiskFull: there is no room\)/);
+    assert.match(failed.err, /failed: mac-2, mac-3 \(DiskFull: there is no room\)/);
     assert.deepEqual(asked, [["hosts/mac-1", "hosts/mac-2"], [], []]);
   });
 
