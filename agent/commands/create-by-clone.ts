@@ -6,7 +6,7 @@ import { ParallelsError } from "../parallels/api.ts";
 import type { CommandContext } from "./command-context.ts";
 import { deleteVm } from "./delete.ts";
 import { CommandFailure } from "./failure.ts";
-import { untilReachable } from "./retry.ts";
+import { isOutcomeUnknown, untilReachable } from "./retry.ts";
 import { SilenceWatch } from "./silence.ts";
 import { findVm, listVms, pickByReference } from "./vm-lookup.ts";
 
@@ -67,5 +67,5 @@ async function waitForClone(context: CommandContext): Promise<void> {
 
 /** An earlier call whose answer got lost may have made it, too: then the name is taken by what we want. */
 function mayBeDone(error: unknown): boolean {
-  return error instanceof ParallelsError && (error.kind === "timed-out" || error.kind === "name-taken");
+  return isOutcomeUnknown(error) || (error instanceof ParallelsError && error.kind === "name-taken");
 }

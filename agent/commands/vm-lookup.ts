@@ -3,7 +3,7 @@ import type { Command } from "../../shared/gen/link/meridian/agent/v1/agent_serv
 import type { ParallelsVm } from "../parallels/api.ts";
 import type { CommandContext } from "./command-context.ts";
 import { CommandFailure } from "./failure.ts";
-import { untilReachable } from "./retry.ts";
+import { untilAnswered } from "./retry.ts";
 
 /** The command's VM, or nothing when a fresh list does not show it. */
 export async function findVm(context: CommandContext): Promise<ParallelsVm | undefined> {
@@ -22,7 +22,7 @@ export async function getVm(context: CommandContext): Promise<ParallelsVm> {
 }
 
 export function listVms(context: CommandContext): Promise<readonly ParallelsVm[]> {
-  return untilReachable(context, () => context.hostVms.listFresh(context.signal));
+  return untilAnswered(context, () => context.hostVms.listFresh(context.signal));
 }
 
 /**

@@ -41,13 +41,24 @@ export const knownSeeds: readonly KnownSeed[] = [
     ],
   },
   {
-    name: "the place of a VM whose lease ends while its image is pulled is given away before it has come and gone",
-    seed: 1,
+    name: "a clone of which no answer came in time is not waited for once its create was withdrawn",
+    seed: 7395,
     edits: [
       {
-        file: "agent/commands/create-from-catalog.ts",
-        find: "if (context.signal.aborted && !context.stopping.aborted) {",
-        replace: 'if (context.signal.reason?.constructor.name === "CommandCancelled") {',
+        file: "agent/commands/retry.ts",
+        find: "if (isGivenUp) throw signal.reason;",
+        replace: "if (isGivenUp || signal.aborted) throw signal.reason;",
+      },
+    ],
+  },
+  {
+    name: "a pull is no longer waited for when the answer to one question after it is lost",
+    seed: 5938,
+    edits: [
+      {
+        file: "agent/commands/retry.ts",
+        find: 'kind === "unreachable" || kind === "timed-out"',
+        replace: 'kind === "unreachable"',
       },
     ],
   },

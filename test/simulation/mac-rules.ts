@@ -106,7 +106,11 @@ export class MacRules {
     if (after === undefined) return;
     if (after.state === "FAILED" && before?.state !== "FAILED") this.#checkFailed(after);
     if (after.host !== undefined && after.attempt !== before?.attempt) this.#checkPlaced(after, after.host);
-    if (before === undefined && after.image.source.kind === "adopted") this.#checkAdopted(after);
+    if (before === undefined && after.image.source.kind === "adopted") {
+      this.#checkAdopted(after);
+      // From here on it is the pool's own, whatever becomes of its record.
+      if (after.host !== undefined) this.#strangers.delete(keyOf(after.host, nameOnHost(after)));
+    }
   }
 
   /** Capacity is free when the Mac no longer has the VM, and not before; unless what is left there counts as an orphan. */

@@ -159,6 +159,45 @@ describe("create", () => {
       assert.equal(bench.parallels.vmNamed(poolVmName), undefined);
     });
 
+    it("is not over, when it is cancelled during a clone of which no answer comes, before the clone is there", async () => {
+      bench.parallels.addVm({ name: "golden" });
+      const answer = Promise.withResolvers<void>();
+      bench.parallels.interfere = (call) => (call.method === "cloneVm" ? answer.promise : undefined);
+      const command = commandOf(createByClone("golden"));
+      bench.dispatcher.handle(command);
+      await bench.clock.advanceUntil(() => bench.parallels.countCalls("cloneVm") > 0, 1_000);
+      bench.dispatcher.cancel(command.id, "the VM is no longer wanted");
+      answer.reject(new ParallelsError("timed-out", "no answer in time"));
+      await bench.clock.advance(20_000);
+      assert.equal(bench.endOf(command), undefined);
+      bench.parallels.addVm({ name: poolVmName });
+      const end = await bench.finish(command);
+      assert.equal(end.failure?.reason, "Cancelled");
+      assert.equal(bench.parallels.vmNamed(poolVmName), undefined);
+    });
+
+    it("is not over, when it is cancelled while an image is pulled, because one question after it stays open", async () => {
+      const command = commandOf(createFromCatalog());
+      bench.dispatcher.handle(command);
+      await bench.clock.advanceUntil(() => bench.parallels.begun.length > 0, 1_000);
+      const jobId = bench.parallels.begun[0]?.jobId ?? "";
+      bench.parallels.areEventsOn = false;
+      let unanswered = 0;
+      bench.parallels.interfere = (call) => {
+        if (call.method !== "readJob" || unanswered === 2) return;
+        unanswered += 1;
+        throw new ParallelsError("timed-out", "the answer did not come through");
+      };
+      bench.dispatcher.cancel(command.id, "the VM is no longer wanted");
+      await bench.clock.advance(20_000);
+      assert.equal(unanswered, 2);
+      assert.equal(bench.endOf(command), undefined);
+      bench.parallels.addVm({ name: poolVmName });
+      bench.parallels.moveJob(jobId, { state: "succeeded" });
+      assert.equal((await bench.finish(command)).failure?.reason, "Cancelled");
+      assert.equal(bench.parallels.vmNamed(poolVmName), undefined);
+    });
+
     it("is not over, when it is cancelled while an image is pulled, before the VM is there and removed", async () => {
       const command = commandOf(createFromCatalog());
       bench.dispatcher.handle(command);
@@ -290,6 +329,50 @@ describe("create", () => {
       bench.parallels.addVm({ name: poolVmName });
       bench.parallels.moveJob(jobId, { state: "succeeded" });
       assert.equal((await bench.finish(create)).state, STATE_SUCCEEDED);
+    });
+
+    describe("whose beginning had no answer in time", () => {
+      /** The job begins after a while all the same. */
+      async function beginLate(): Promise<ReturnType<typeof command>> {
+        const create = command();
+        let isLost = false;
+        bench.parallels.interfere = (call) => {
+          if (call.method !== "beginCreate" || isLost) return;
+          isLost = true;
+          throw new ParallelsError("timed-out", "no answer in time");
+        };
+        bench.dispatcher.handle(create);
+        await bench.clock.advanceUntil(() => isLost, 1_000);
+        await bench.clock.advance(30_000);
+        return create;
+      }
+
+      it("begins no second pull, and follows the job once it is known", async () => {
+        const create = await beginLate();
+        const jobId = `meridian-${create.id}`;
+        bench.parallels.moveJob(jobId, { step: "download", percent: 10 });
+        await bench.clock.advance(20_000);
+        bench.parallels.addVm({ name: poolVmName });
+        bench.parallels.moveJob(jobId, { state: "succeeded" });
+        assert.equal((await bench.finish(create)).state, STATE_SUCCEEDED);
+        assert.equal(bench.parallels.countCalls("beginCreate"), 1);
+      });
+
+      it("fails when the job never comes", async () => {
+        const create = await beginLate();
+        assert.equal((await bench.finish(create)).failure?.reason, "NoProgress");
+        assert.equal(bench.parallels.countCalls("beginCreate"), 1);
+      });
+
+      it("removes the VM when it was cancelled meanwhile, and is not over before", async () => {
+        const create = await beginLate();
+        bench.dispatcher.cancel(create.id, "the VM is no longer wanted");
+        await bench.clock.advance(20_000);
+        assert.equal(bench.endOf(create), undefined);
+        bench.parallels.addVm({ name: poolVmName });
+        assert.equal((await bench.finish(create)).failure?.reason, "Cancelled");
+        assert.equal(bench.parallels.vmNamed(poolVmName), undefined);
+      });
     });
 
     it("follows a job that an earlier run of the agent began, and begins no second pull", async () => {
