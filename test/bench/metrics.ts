@@ -8,6 +8,8 @@ export const metricUnits = {
   serving_ms: "ms",
   cpu_percent: "%",
   rss_mib: "MiB",
+  /** What the server's data directory takes on the disk. */
+  store_mib: "MiB",
   /** CPU time of the server for each VM or event: where cores are shared, it says more than a rate. */
   cpu_us_each: "µs",
   /** Synced batches, and what the server wrote to disks, for each VM. */
@@ -24,6 +26,7 @@ export const metricWords: Readonly<Record<keyof typeof metricUnits, string>> = {
   serving_ms: "serving again",
   cpu_percent: "CPU of the server",
   rss_mib: "peak memory of the server",
+  store_mib: "size of the store",
   cpu_us_each: "CPU of the server for each",
   syncs_each: "syncs for each",
   written_kib_each: "written for each",

@@ -1,4 +1,6 @@
+import { readdir, stat } from "node:fs/promises";
 import { connect } from "node:net";
+import { join } from "node:path";
 import { VmStatus_State as State } from "../../../shared/gen/es/meridian/v1/vm_pb.ts";
 import type { PoolUnderLoad } from "../load/pool-under-load.ts";
 import type { RunResult } from "../metrics.ts";
@@ -31,6 +33,7 @@ export const restart10k: Scenario = {
 
 async function timeRestart(pool: PoolUnderLoad, vmCount: number): Promise<RunResult> {
   await pool.killServer();
+  const storeMib = await sizeMib(pool.server.dataDir);
   const startMs = momentMs();
   pool.startServer();
   while (!(await canConnect(pool.addresses.grpc))) await pause(1);
@@ -40,7 +43,15 @@ async function timeRestart(pool: PoolUnderLoad, vmCount: number): Promise<RunRes
   const kept = vmStates.reduce((sum, { count }) => sum + count, 0);
   if (kept !== vmCount) throw new Error(`of ${vmCount} VMs ${kept} are there after the restart`);
   const usage = pool.server.usage();
-  return { serving_ms: servingMs, ...(usage === undefined ? {} : { rss_mib: usage.peakRssMib }) };
+  return { serving_ms: servingMs, store_mib: storeMib, ...(usage === undefined ? {} : { rss_mib: usage.peakRssMib }) };
+}
+
+/** Of all files in a folder. */
+async function sizeMib(folder: string): Promise<number> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  const sizes = await Promise.all(files.map(async ({ parentPath, name }) => (await stat(join(parentPath, name))).size));
+  return sizes.reduce((sum, size) => sum + size, 0) / 2 ** 20;
 }
 
 /** The agents return by themselves, and every VM is RUNNING as before. */
