@@ -1,4 +1,5 @@
 /** Takes a VM that stands on a host, and that the pool does not own, into the pool, as it is and under its own name. */
+
 import { MeridianError, notFound } from "../../shared/errors.ts";
 import { asTemplateId } from "../../shared/ids.ts";
 import type { VmAdopt } from "../pool/events.ts";
@@ -7,6 +8,7 @@ import { leaseEndFrom } from "../pool/lease.ts";
 import { orphansAmong } from "../pool/orphan.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { GuestOs, VmImage, VmRecord, VmState, WantedState } from "../pool/vm.ts";
+import { changeHost } from "./change-host.ts";
 import { alreadyExists, findRepeated, rememberRequest, repeatedButGone } from "./checks.ts";
 import { grantedLeaseMs } from "./granted-lease.ts";
 import { sightOf } from "./sightings.ts";
@@ -28,7 +30,7 @@ export function applyVmAdopt(pool: Pool, event: VmAdopt, timeMs: number): VmReco
   if (existing !== undefined) pool.removeVm(existing.id);
   const foreignVms = host.foreignVms.filter(({ id }) => id !== hostVm.id);
   const orphans = orphansAmong(pool, foreignVms, { known: host.orphans, timeMs });
-  pool.putHost({ ...host, foreignVms, orphans, updateTimeMs: timeMs, revision: pool.nextRevision });
+  changeHost(pool, host, timeMs, { foreignVms, orphans });
   const adopted = adoptedRecord(pool, event, { host, hostVm, rest, leaseDurationMs, timeMs });
   pool.putVm(adopted);
   rememberRequest(pool, event.request, { id: event.id, uid: event.uid, timeMs });

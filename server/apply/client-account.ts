@@ -13,8 +13,10 @@ import type { Pool } from "../pool/pool.ts";
 import { type ServiceAccountRecord, type TokenRecord, tokenDueMs } from "../pool/service-account.ts";
 import {
   alreadyExists,
+  changed,
   checkEtag,
   checkGeneration,
+  created,
   findRepeated,
   madeBefore,
   rememberRequest,
@@ -30,15 +32,7 @@ export function applyServiceAccountCreate(
   if (repeated !== undefined) return madeBefore(pool.serviceAccounts, repeated, "serviceAccounts");
   if (pool.serviceAccounts.has(event.id)) throw alreadyExists(`serviceAccounts/${event.id}`);
   if (pool.serviceAccounts.size >= serviceAccountsMax) throw tooMany("service accounts", serviceAccountsMax);
-  const account: ServiceAccountRecord = {
-    id: event.id,
-    uid: event.uid,
-    spec: event.spec,
-    generation: 1,
-    createTimeMs: timeMs,
-    updateTimeMs: timeMs,
-    revision: pool.nextRevision,
-  };
+  const account: ServiceAccountRecord = { ...created(pool, timeMs), id: event.id, uid: event.uid, spec: event.spec };
   pool.accounts.putServiceAccount(account);
   rememberRequest(pool, event.request, { id: event.id, uid: event.uid, timeMs });
   return account;
@@ -52,13 +46,7 @@ export function applyServiceAccountUpdate(
   const account = findAccount(pool, event.id);
   checkEtag(account, event.etag, `serviceAccounts/${event.id}`);
   checkGeneration(account, event.baseGeneration, `serviceAccounts/${event.id}`);
-  const after = {
-    ...account,
-    spec: event.spec,
-    generation: account.generation + 1,
-    updateTimeMs: timeMs,
-    revision: pool.nextRevision,
-  };
+  const after: ServiceAccountRecord = { ...account, ...changed(pool, account, timeMs), spec: event.spec };
   pool.accounts.putServiceAccount(after);
   return after;
 }

@@ -6,8 +6,10 @@ import { issuersMax } from "../pool/limits.ts";
 import type { Pool } from "../pool/pool.ts";
 import {
   alreadyExists,
+  changed,
   checkEtag,
   checkGeneration,
+  created,
   findRepeated,
   madeBefore,
   rememberRequest,
@@ -20,15 +22,7 @@ export function applyIssuerCreate(pool: Pool, event: IssuerCreate, timeMs: numbe
   if (pool.issuers.has(event.id)) throw alreadyExists(`issuers/${event.id}`);
   if (pool.issuers.size >= issuersMax) throw tooMany("issuers", issuersMax);
   checkUrl(pool, event);
-  const issuer: IssuerRecord = {
-    id: event.id,
-    uid: event.uid,
-    spec: event.spec,
-    generation: 1,
-    createTimeMs: timeMs,
-    updateTimeMs: timeMs,
-    revision: pool.nextRevision,
-  };
+  const issuer: IssuerRecord = { ...created(pool, timeMs), id: event.id, uid: event.uid, spec: event.spec };
   pool.accounts.putIssuer(issuer);
   rememberRequest(pool, event.request, { id: event.id, uid: event.uid, timeMs });
   return issuer;
@@ -39,13 +33,7 @@ export function applyIssuerUpdate(pool: Pool, event: IssuerUpdate, timeMs: numbe
   checkEtag(issuer, event.etag, `issuers/${event.id}`);
   checkGeneration(issuer, event.baseGeneration, `issuers/${event.id}`);
   checkUrl(pool, event);
-  const after = {
-    ...issuer,
-    spec: event.spec,
-    generation: issuer.generation + 1,
-    updateTimeMs: timeMs,
-    revision: pool.nextRevision,
-  };
+  const after: IssuerRecord = { ...issuer, ...changed(pool, issuer, timeMs), spec: event.spec };
   pool.accounts.putIssuer(after);
   return after;
 }

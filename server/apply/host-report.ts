@@ -1,4 +1,5 @@
 /** What hosts tell of themselves: sessions, signs of life, inventories. What an older session says is dropped. */
+
 import { required } from "../../shared/assert.ts";
 import type { HostId } from "../../shared/ids.ts";
 import { isOutdated } from "../pool/dial.ts";
@@ -18,6 +19,7 @@ import type { Pool } from "../pool/pool.ts";
 import type { VmRecord } from "../pool/vm.ts";
 import { kindUnderWay, seenTrigger, sentTrigger, type VmTrigger } from "../pool/vm-machine.ts";
 import { blame } from "./blame.ts";
+import { changeHost } from "./change-host.ts";
 import { changeVm, failVm, moveVm, stateDeadlineMs } from "./change-vm.ts";
 import { currentHost } from "./checks.ts";
 import { applyCommandReport } from "./command.ts";
@@ -35,7 +37,7 @@ export function applyHostConnected(pool: Pool, event: HostConnected, timeMs: num
   if (isOtherMac(known?.facts, event.facts) && pool.vmsOn(event.id).size > 0) return "host-taken";
   const before = known ?? newHost(pool, { id: event.id, uid: event.uid, labels: {} }, timeMs);
   const state = nextHostState(before.state, "connected") ?? before.state;
-  putHost(pool, before, timeMs, {
+  changeHost(pool, before, timeMs, {
     state,
     stateSinceMs: state === before.state ? before.stateSinceMs : timeMs,
     epoch: before.epoch + 1,
@@ -60,7 +62,7 @@ export function applyHostHeard(pool: Pool, event: HostHeard, timeMs: number): bo
   pool.setContact(event.id, contactOf(pool, event.id, event.use, { sessionId: contact.sessionId, timeMs }));
   reconnect(pool, host, timeMs);
   const conditions = mergeConditions(host.conditions, event.use.conditions, timeMs);
-  if (conditions !== host.conditions) putHost(pool, pool.hosts.get(host.id) ?? host, timeMs, { conditions });
+  if (conditions !== host.conditions) changeHost(pool, pool.hosts.get(host.id) ?? host, timeMs, { conditions });
   return true;
 }
 
@@ -89,7 +91,7 @@ function isOtherMac(known: HostFacts | undefined, told: HostFacts): boolean {
 function reconnect(pool: Pool, host: HostRecord, timeMs: number): void {
   const state = nextHostState(host.state, "connected");
   if (state === undefined) return;
-  putHost(pool, host, timeMs, { state, stateSinceMs: timeMs });
+  changeHost(pool, host, timeMs, { state, stateSinceMs: timeMs });
   resumeVms(pool, host.id, timeMs);
   resumeAsSeen(pool, host.id, timeMs);
 }
@@ -148,13 +150,7 @@ function inventoried(pool: Pool, id: HostId, inventory: HostInventoried["invento
   const isSame = isSameForeign(host.foreignVms, foreignVms) && isSameImages(host.images, images);
   if (isSame) return host;
   const orphans = orphansAmong(pool, foreignVms, { known: host.orphans, timeMs });
-  return putHost(pool, host, timeMs, { foreignVms, images, orphans });
-}
-
-function putHost(pool: Pool, host: HostRecord, timeMs: number, fields: Partial<HostRecord>): HostRecord {
-  const after: HostRecord = { ...host, ...fields, updateTimeMs: timeMs, revision: pool.nextRevision };
-  pool.putHost(after);
-  return after;
+  return changeHost(pool, host, timeMs, { foreignVms, images, orphans });
 }
 
 function contactOf(

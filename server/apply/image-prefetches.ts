@@ -1,4 +1,5 @@
 /** Images that hosts pull before a VM of them is wanted: who is asked, how hosts are told, and what becomes of that. */
+
 import { fieldInvalid, notFound } from "../../shared/errors.ts";
 import type { HostId } from "../../shared/ids.ts";
 import { type CatalogSource, manifestOf } from "../pool/catalog.ts";
@@ -9,6 +10,7 @@ import { retryDelayMs } from "../pool/limits.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { TemplateRecord } from "../pool/template.ts";
 import { checkNotRevoked } from "../pool/template-use.ts";
+import { changeHost } from "./change-host.ts";
 import { checkEtag } from "./checks.ts";
 
 export function applyTemplatePrefetch(pool: Pool, event: TemplatePrefetch, timeMs: number): TemplateRecord {
@@ -31,7 +33,7 @@ export function applyTemplatePrefetch(pool: Pool, event: TemplatePrefetch, timeM
       atMs: timeMs,
       retryCount: 0,
     };
-    putHost(pool, host, timeMs, { prefetches: [...prefetches.filter((prefetch) => prefetch !== before), asked] });
+    changeHost(pool, host, timeMs, { prefetches: [...prefetches.filter((prefetch) => prefetch !== before), asked] });
   }
   return template;
 }
@@ -41,7 +43,7 @@ export function applyHostPrefetch(pool: Pool, event: HostPrefetch, timeMs: numbe
   const host = pool.hosts.get(event.host);
   const next = host && nextPrefetches(pool, host, { nowMs: timeMs, hasTurn: freeTurns(pool) > 0 });
   if (host === undefined || next === undefined) return false;
-  putHost(pool, host, timeMs, next);
+  changeHost(pool, host, timeMs, next);
   return true;
 }
 
@@ -109,9 +111,5 @@ function replace(
   timeMs: number,
 ): void {
   const next = (host.prefetches ?? []).flatMap((prefetch) => (prefetch === before ? (after ?? []) : prefetch));
-  putHost(pool, host, timeMs, { prefetches: next.length === 0 ? undefined : next });
-}
-
-function putHost(pool: Pool, host: HostRecord, timeMs: number, fields: Partial<HostRecord>): void {
-  pool.putHost({ ...host, ...fields, updateTimeMs: timeMs, revision: pool.nextRevision });
+  changeHost(pool, host, timeMs, { prefetches: next.length === 0 ? undefined : next });
 }

@@ -1,4 +1,5 @@
 /** Images of revoked templates: how hosts are told to remove them, and what becomes of that. */
+
 import type { HostId } from "../../shared/ids.ts";
 import type { CommandReport, ImagesPurge } from "../pool/events.ts";
 import type { HostRecord } from "../pool/host.ts";
@@ -6,13 +7,14 @@ import { type ImagePurge, nextPurges } from "../pool/image-purge.ts";
 import { retryDelayMs } from "../pool/limits.ts";
 import type { Pool } from "../pool/pool.ts";
 import { imageKey } from "../pool/shape.ts";
+import { changeHost } from "./change-host.ts";
 
 /** Gives the host the removals that are due, and drops those that are not wanted any more. False: there is nothing to do. */
 export function applyImagesPurge(pool: Pool, event: ImagesPurge, timeMs: number): boolean {
   const host = pool.hosts.get(event.host);
   const next = host === undefined ? undefined : nextPurges(pool, host, timeMs);
   if (host === undefined || next === undefined) return false;
-  putHost(pool, host, timeMs, next);
+  changeHost(pool, host, timeMs, next);
   return true;
 }
 
@@ -24,13 +26,13 @@ export function applyPurgeReport(pool: Pool, id: HostId, report: CommandReport, 
   const { catalogId, version, retryCount } = purge;
   if (report.state === "SUCCEEDED") {
     const key = imageKey(catalogId, version);
-    putHost(pool, host, timeMs, {
+    changeHost(pool, host, timeMs, {
       images: host.images.filter((image) => imageKey(image.catalogId, image.version) !== key),
       imagePurges: withPurge(host, purge, { catalogId, version, atMs: timeMs, retryCount: 0, isDone: true }),
     });
   } else if (report.state === "FAILED" || report.state === "REFUSED") {
     const { reason = "Unexplained", message = "the host did not say why" } = report.failure ?? {};
-    putHost(pool, host, timeMs, {
+    changeHost(pool, host, timeMs, {
       imagePurges: withPurge(host, purge, {
         catalogId,
         version,
@@ -45,8 +47,4 @@ export function applyPurgeReport(pool: Pool, id: HostId, report: CommandReport, 
 
 function withPurge({ imagePurges = [] }: HostRecord, before: ImagePurge, after: ImagePurge): readonly ImagePurge[] {
   return imagePurges.map((purge) => (purge === before ? after : purge));
-}
-
-function putHost(pool: Pool, host: HostRecord, timeMs: number, fields: Partial<HostRecord>): void {
-  pool.putHost({ ...host, ...fields, updateTimeMs: timeMs, revision: pool.nextRevision });
 }

@@ -1,4 +1,5 @@
 /** Orphans: what hosts show that the pool does not own any more, how it is removed, and what becomes of that. */
+
 import { required } from "../../shared/assert.ts";
 import type { HostId } from "../../shared/ids.ts";
 import type { CommandReport, OrphanRemove } from "../pool/events.ts";
@@ -7,6 +8,7 @@ import { retryDelayMs } from "../pool/limits.ts";
 import { type Orphan, orphansAmong, removalIdOf } from "../pool/orphan.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { VmRecord } from "../pool/vm.ts";
+import { changeHost } from "./change-host.ts";
 
 /** Gives the removal of an orphan to its host. False: there is nothing to remove any more, or it is under way. */
 export function applyOrphanRemove(pool: Pool, event: OrphanRemove, timeMs: number): boolean {
@@ -15,7 +17,7 @@ export function applyOrphanRemove(pool: Pool, event: OrphanRemove, timeMs: numbe
   if (host === undefined || orphan === undefined || orphan.commandId !== undefined) return false;
   const removalCount = host.removalCount + 1;
   const commandId = removalIdOf(host, removalCount);
-  putHost(pool, host, timeMs, { removalCount, orphans: withOrphan(host, { ...orphan, commandId }) });
+  changeHost(pool, host, timeMs, { removalCount, orphans: withOrphan(host, { ...orphan, commandId }) });
   return true;
 }
 
@@ -25,14 +27,14 @@ export function applyRemovalReport(pool: Pool, id: HostId, report: CommandReport
   const orphan = host?.orphans.find(({ commandId }) => commandId === report.commandId);
   if (host === undefined || orphan === undefined) return false;
   if (report.state === "SUCCEEDED") {
-    putHost(pool, host, timeMs, {
+    changeHost(pool, host, timeMs, {
       foreignVms: host.foreignVms.filter((vm) => vm.id !== orphan.id),
       orphans: host.orphans.filter((other) => other.id !== orphan.id),
     });
   } else if (report.state === "FAILED" || report.state === "REFUSED") {
     const removeAtMs = timeMs + retryDelayMs(orphan.retryCount);
     const retryCount = orphan.retryCount + 1;
-    putHost(pool, host, timeMs, {
+    changeHost(pool, host, timeMs, {
       orphans: withOrphan(host, { ...orphan, commandId: undefined, removeAtMs, retryCount }),
     });
   }
@@ -57,7 +59,7 @@ export function leaveBehind(pool: Pool, { host: id, sight, resources, image }: V
   const foreignVms = [...host.foreignVms, left].sort(byName);
   const orphan: Orphan = { id: sight.id, name: sight.name, removeAtMs: timeMs, retryCount: 0 };
   const known = [...host.orphans, orphan];
-  putHost(pool, host, timeMs, { foreignVms, orphans: orphansAmong(pool, foreignVms, { known, timeMs }) });
+  changeHost(pool, host, timeMs, { foreignVms, orphans: orphansAmong(pool, foreignVms, { known, timeMs }) });
 }
 
 /** In the order in which a host's foreign VMs are kept. */
@@ -67,10 +69,6 @@ export function byName(a: HostVm, b: HostVm): number {
 
 function withOrphan(host: HostRecord, orphan: Orphan): readonly Orphan[] {
   return host.orphans.map((other) => (other.id === orphan.id ? orphan : other));
-}
-
-function putHost(pool: Pool, host: HostRecord, timeMs: number, fields: Partial<HostRecord>): void {
-  pool.putHost({ ...host, ...fields, updateTimeMs: timeMs, revision: pool.nextRevision });
 }
 
 function compareText(a: string, b: string): number {

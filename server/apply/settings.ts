@@ -25,7 +25,8 @@ export function applySettingsUpdate(pool: Pool, event: SettingsUpdate, timeMs: n
   pool.putSettings(record);
   if (pool.settings.hosts !== before.hosts) judgeSilence(pool, before, timeMs);
   if (pool.settings.hosts !== before.hosts || pool.settings.placement !== before.placement) judgeTrouble(pool, timeMs);
-  if (pool.settings.hosts.parallelPrefetches !== before.hosts.parallelPrefetches) pool.havePrefetchesMoved = true;
+  if (pool.settings.hosts.parallelPrefetches !== before.hosts.parallelPrefetches)
+    pool.imageErrands.havePrefetchesMoved = true;
   if (pool.settings.vms !== before.vms) judgeRetention(pool);
   if (pool.settings.preemption !== before.preemption) judgeNotices(pool);
   // Any filter may read settings, and operators change them seldom: each shape that waits costs one look at the hosts.

@@ -1,4 +1,5 @@
 /** What happens because time has passed: deadlines of VMs and hosts, retries, and the end of what is kept for a while. */
+
 import {
   asHostId,
   asJoinTokenId,
@@ -21,6 +22,7 @@ import { nextTemplateTroubleMs, nextTroubleMs } from "../pool/trouble.ts";
 import type { VmRecord } from "../pool/vm.ts";
 import { noticeEndMs, reservationEndMs, stateEndMs, vmDueMs } from "../pool/vm-due.ts";
 import { blame, settleHost, settleTemplate } from "./blame.ts";
+import { changeHost } from "./change-host.ts";
 import { changeVm, failVm, moveVm } from "./change-vm.ts";
 import { tokenDue } from "./client-account.ts";
 import { credentialDue, joinTokenDue } from "./enrolment.ts";
@@ -150,7 +152,7 @@ function hostDue(pool: Pool, id: HostId, timeMs: number): void {
   }
   const prefetchMs = nextPrefetchMs(host);
   if (prefetchMs !== undefined) {
-    if (prefetchMs <= timeMs) pool.havePrefetchesMoved = true;
+    if (prefetchMs <= timeMs) pool.imageErrands.havePrefetchesMoved = true;
     else pool.deadlines.schedule(`host/${id}`, prefetchMs);
   }
   const purgeMs = nextPurgeMs(host);
@@ -170,7 +172,7 @@ function hostDue(pool: Pool, id: HostId, timeMs: number): void {
 function hostSilent(pool: Pool, host: HostRecord, trigger: "silent" | "lost", timeMs: number): void {
   const state = nextHostState(host.state, trigger);
   if (state === undefined) return;
-  pool.putHost({ ...host, state, stateSinceMs: timeMs, updateTimeMs: timeMs, revision: pool.nextRevision });
+  changeHost(pool, host, timeMs, { state, stateSinceMs: timeMs });
   // Some leave the set on the way, which a set allows.
   for (const id of pool.vmsOn(host.id)) {
     const vm = pool.vms.get(id);

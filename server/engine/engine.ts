@@ -316,10 +316,10 @@ export class Engine implements EngineApi {
   }
 
   private planPrefetches(nowMs: number): void {
-    if (!this.pool.havePrefetchesMoved) return;
+    if (!this.pool.imageErrands.havePrefetchesMoved) return;
     for (const decision of planPrefetches(this.pool, nowMs)) applyEvent(this.pool, decision, nowMs);
     // What was done above moved them as well, and nothing is left to do.
-    this.pool.havePrefetchesMoved = false;
+    this.pool.imageErrands.havePrefetchesMoved = false;
   }
 
   /** There is more to plan: it comes after this batch, and right away if nothing has to be synced. */

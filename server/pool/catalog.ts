@@ -50,12 +50,25 @@ export function findManifest(
   { catalogId, version }: Pick<CatalogSource, "catalogId" | "version">,
   architecture: Architecture,
 ): CatalogManifest | undefined {
-  const key = imageKey(catalogId, "");
-  const found = catalog?.reading?.manifests.filter(
-    (manifest) => manifest.architecture === architecture && imageKey(manifest.catalogId, "") === key,
-  );
+  const { reading } = catalog ?? {};
+  const found = reading && versionsIn(reading).get(versionsKey(catalogId, architecture));
   const latest = version === "latest" ? found?.find(({ isLatest }) => isLatest === true) : undefined;
   return latest ?? found?.find((manifest) => manifest.version === version);
+}
+
+/** The versions of each image in a reading: asked for with every VM, and worked out once, since readings do not change. */
+const versionsOfReadings = new WeakMap<CatalogReading, ReadonlyMap<string, readonly CatalogManifest[]>>();
+
+function versionsIn(reading: CatalogReading): ReadonlyMap<string, readonly CatalogManifest[]> {
+  const known = versionsOfReadings.get(reading);
+  if (known !== undefined) return known;
+  const versions = Map.groupBy(reading.manifests, (manifest) => versionsKey(manifest.catalogId, manifest.architecture));
+  versionsOfReadings.set(reading, versions);
+  return versions;
+}
+
+function versionsKey(catalogId: string, architecture: Architecture): string {
+  return imageKey(catalogId, architecture);
 }
 
 /** The manifest of which the template's VMs are made now. */

@@ -32,7 +32,7 @@ export interface ImagePrefetch {
   readonly hasGivenUp?: true;
 }
 
-type View = Pick<PoolView, "hosts" | "templates" | "prefetchHosts" | "settings" | "contact">;
+type View = Pick<PoolView, "hosts" | "templates" | "pullingHosts" | "settings" | "contact">;
 
 /** How often one is tried again: each is many GB. */
 export const prefetchRetriesMax = 3;
@@ -61,11 +61,16 @@ export function nextPrefetches(
 /** How many hosts more may pull now. One that is away takes nobody's turn: its pull may go on, but who knows. */
 export function freeTurns(view: View): number {
   let count = 0;
-  for (const id of view.prefetchHosts) {
+  for (const id of view.pullingHosts) {
     const host = view.hosts.get(id);
-    if (host?.prefetches?.some(isUnderWay) === true && isReady(view, host)) count += 1;
+    if (host !== undefined && isReady(view, host)) count += 1;
   }
   return view.settings.hosts.parallelPrefetches - count;
+}
+
+/** Whether the host was told to pull an image. */
+export function isPulling({ prefetches = [] }: HostRecord): boolean {
+  return prefetches.some(isUnderWay);
 }
 
 /** Whether something is so now that has to do with the turns of hosts: not merely how far one is. */

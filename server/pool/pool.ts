@@ -12,8 +12,7 @@ import { Enrolments } from "./enrolments.ts";
 import { History, type HistoryEntry } from "./history.ts";
 import { hostMoves, vmMoves } from "./history-moves.ts";
 import type { HostContact, HostRecord } from "./host.ts";
-import { havePrefetchesMoved, nextPrefetchMs } from "./image-prefetch.ts";
-import { hasAnyOf, manifestsOf, nextPurgeMs, purgeOf } from "./image-purge.ts";
+import { ImageErrands } from "./image-errands.ts";
 import { HostLedger } from "./ledger.ts";
 import { endedStayMs, type LifetimesRecord, observeLifetime } from "./lifetimes.ts";
 import { historyEntriesMax, historyRetentionMs, requestRetentionMs } from "./limits.ts";
@@ -42,10 +41,6 @@ export class Pool implements PoolView {
   readonly hosts = new Map<HostId, HostRecord>();
   readonly vms = new Map<VmId, VmRecord>();
   readonly templates = new Map<TemplateId, TemplateRecord>();
-  readonly purgingTemplates = new Set<TemplateId>();
-  readonly prefetchHosts = new Set<HostId>();
-  /** Whether something changed that has to do with prefetches since a planner last looked. */
-  havePrefetchesMoved = false;
   readonly catalogs = new Map<CatalogId, CatalogRecord>();
   readonly projects = new Map<string, ProjectRecord>();
   readonly requests = new Map<string, RequestRecord>();
@@ -70,6 +65,12 @@ export class Pool implements PoolView {
   readonly reservations = new Map<HostId, VmId>();
   readonly movedReservations = new Set<HostId>();
   readonly preemptions = new Preemptions();
+  readonly imageErrands = new ImageErrands({
+    hosts: this.hosts,
+    templates: this.templates,
+    deadlines: this.deadlines,
+    onDue: (host) => this.dirtyHosts.add(host),
+  });
 
   private sealedRevision: number;
   private changes = new Map<string, RecordChange>();
@@ -113,6 +114,18 @@ export class Pool implements PoolView {
 
   get tokens(): PoolView["tokens"] {
     return this.accounts.tokens;
+  }
+
+  get purgingTemplates(): PoolView["purgingTemplates"] {
+    return this.imageErrands.purgingTemplates;
+  }
+
+  get prefetchHosts(): PoolView["prefetchHosts"] {
+    return this.imageErrands.prefetchHosts;
+  }
+
+  get pullingHosts(): PoolView["pullingHosts"] {
+    return this.imageErrands.pullingHosts;
   }
 
   get issuers(): PoolView["issuers"] {
@@ -255,7 +268,7 @@ export class Pool implements PoolView {
     if (!this.isRestoring) for (const move of hostMoves(before, after)) this.history.note(move);
     this.hosts.set(after.id, after);
     this.note({ kind: "host", id: after.id, before, after });
-    this.followPrefetches(before, after);
+    this.imageErrands.followHost(before, after);
     this.indexHost(after);
   }
 
@@ -263,7 +276,7 @@ export class Pool implements PoolView {
     const before = required(this.hosts.get(id), "host to remove");
     assert(this.vmsOn(id).size === 0, `host ${id} was removed with VMs on it`);
     this.hosts.delete(id);
-    if (this.prefetchHosts.delete(id)) this.havePrefetchesMoved = true;
+    this.imageErrands.forgetHost(id);
     this.contacts.delete(id);
     this.deadlines.cancel(`host/${id}`);
     this.capacity.add(this.ledger(id), -1);
@@ -279,7 +292,7 @@ export class Pool implements PoolView {
     this.contacts.set(id, contact);
     this.ledger(id).setDisk(contact);
     this.deadlines.schedule(`host/${id}`, contact.silentAtMs);
-    if (before?.isConnected !== contact.isConnected && this.prefetchHosts.has(id)) this.havePrefetchesMoved = true;
+    if (before?.isConnected !== contact.isConnected) this.imageErrands.followConnection(id);
     if (before?.isConnected !== contact.isConnected || before.diskFreeMib !== contact.diskFreeMib) this.move(id);
     if (before?.isConnected !== contact.isConnected || before.diskFreeMib < contact.diskFreeMib) this.wake(id);
   }
@@ -290,7 +303,7 @@ export class Pool implements PoolView {
     const troubleMs = nextTemplateTroubleMs(after.trouble, this.settings);
     if (troubleMs !== undefined) this.deadlines.schedule(`template/${after.id}`, troubleMs);
     this.note({ kind: "template", id: after.id, before, after });
-    this.followPurge(before, after);
+    this.imageErrands.followTemplate(before, after);
     if (isRevoked(before) === isRevoked(after)) return;
     for (const id of this.vmsOf(after.id)) this.followWaiting(id, this.vms.get(id));
   }
@@ -300,7 +313,7 @@ export class Pool implements PoolView {
     this.templates.delete(id);
     this.deadlines.cancel(`template/${id}`);
     this.note({ kind: "template", id, before, after: undefined });
-    this.followPurge(before, undefined);
+    this.imageErrands.followTemplate(before, undefined);
     const lifetimes = this.lifetimes.get(id);
     if (lifetimes === undefined) return;
     this.lifetimes.delete(id);
@@ -311,8 +324,7 @@ export class Pool implements PoolView {
     const before = this.catalogs.get(after.id);
     this.catalogs.set(after.id, after);
     this.note({ kind: "catalog", id: after.id, before, after });
-    // It may be another version by now that "latest" stands for.
-    if (before?.reading !== after.reading) this.lookAtHostsWith(this.purgedManifests());
+    if (before?.reading !== after.reading) this.imageErrands.followReading();
   }
 
   removeCatalog(id: CatalogId): void {
@@ -414,38 +426,6 @@ export class Pool implements PoolView {
     this.changes.set(key, { ...change, before: earlier.before } as RecordChange);
   }
 
-  /** What hosts have to remove is due to what all templates are that are made of the same manifests. */
-  private followPurge(before: TemplateRecord | undefined, after: TemplateRecord | undefined): void {
-    if (before?.spec === after?.spec && before?.standing === after?.standing) return;
-    this.havePrefetchesMoved = true;
-    if (before !== undefined) this.purgingTemplates.delete(before.id);
-    if (after !== undefined && purgeOf(after) !== undefined) this.purgingTemplates.add(after.id);
-    const purged = this.purgedManifests();
-    const ended = before && purgeOf(before);
-    if (ended !== undefined) purged.add(ended.catalogId.toUpperCase());
-    const meant = [before, after].flatMap((template) => (template === undefined ? [] : manifestsOf(template)));
-    this.lookAtHostsWith(new Set(meant.filter((manifest) => purged.has(manifest))));
-  }
-
-  private followPrefetches(before: HostRecord | undefined, after: HostRecord): void {
-    const dueMs = nextPrefetchMs(after);
-    if (dueMs !== undefined) this.deadlines.schedule(`host/${after.id}`, dueMs);
-    if (after.prefetches === undefined) this.prefetchHosts.delete(after.id);
-    else this.prefetchHosts.add(after.id);
-    if (havePrefetchesMoved(before, after)) this.havePrefetchesMoved = true;
-  }
-
-  /** The manifests of which hosts remove images. */
-  private purgedManifests(): Set<string> {
-    const templates = [...this.purgingTemplates].flatMap((id) => this.templates.get(id) ?? []);
-    return new Set(templates.flatMap((template) => purgeOf(template)?.catalogId.toUpperCase() ?? []));
-  }
-
-  private lookAtHostsWith(manifests: ReadonlySet<string>): void {
-    if (manifests.size === 0) return;
-    for (const host of this.hosts.values()) if (hasAnyOf(host, manifests)) this.dirtyHosts.add(host.id);
-  }
-
   private indexHost(host: HostRecord): void {
     const ledger = this.ledger(host.id);
     this.capacity.add(ledger, -1);
@@ -455,8 +435,6 @@ export class Pool implements PoolView {
     if (drainEndMs !== undefined) this.deadlines.schedule(`host/${host.id}`, drainEndMs);
     const removalMs = nextRemovalMs(host);
     if (removalMs !== undefined) this.deadlines.schedule(`host/${host.id}`, removalMs);
-    const purgeMs = nextPurgeMs(host);
-    if (purgeMs !== undefined) this.deadlines.schedule(`host/${host.id}`, purgeMs);
     const troubleMs = nextTroubleMs(host.trouble, this.settings);
     if (troubleMs !== undefined) this.deadlines.schedule(`host/${host.id}`, troubleMs);
     this.dirtyHosts.add(host.id);

@@ -42,6 +42,8 @@ export interface PoolView {
   readonly purgingTemplates: ReadonlySet<TemplateId>;
   /** Those that have images to pull, or have failed to, in the order of asking. */
   readonly prefetchHosts: ReadonlySet<HostId>;
+  /** Those of them that were told to. */
+  readonly pullingHosts: ReadonlySet<HostId>;
   readonly catalogs: ReadonlyMap<CatalogId, CatalogRecord>;
   /** Projects that were created; VMs may name others. */
   readonly projects: ReadonlyMap<string, ProjectRecord>;

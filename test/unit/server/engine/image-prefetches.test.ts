@@ -199,6 +199,6 @@ describe("images that hosts are to pull before a VM of them is wanted", () => {
     const progress = { step: "download", percent: 40, etaMs: 0, message: "" };
     await host.report({ id: commandId ?? assert.fail() }, "RUNNING", { progress });
     assert.equal(prefetches(host)[0]?.percent, 40);
-    assert.equal(pool.view().havePrefetchesMoved, false);
+    assert.equal(pool.view().imageErrands.havePrefetchesMoved, false);
   });
 });
