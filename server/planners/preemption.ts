@@ -47,14 +47,14 @@ export function planPromise(pool: Pool, vm: VmRecord, id: HostId): VmPlaced | Vm
   if (!pool.settings.preemption.enabled || host === undefined) return release;
   if (quotaRefusal(pool, vm.spec.project, shape, vm) !== undefined) return release;
   if (refusalOn(pool, id, shape) === undefined) return { type: "vm-placed", id: vm.id, host: id };
-  // A host between two sessions comes back in a moment.
   const candidate = candidateOf(pool, host);
-  const isAway = host.state === "READY" && candidate.contact?.isConnected !== true;
-  if (isAway) return undefined;
   const { ledger } = candidate;
-  if (!couldTake(candidate, shape) || !ledger.fitOnceGone([shape])) return release;
   const needless = victimsOf(pool, vm).findLast((victim) => ledger.fitOnceGone([shape], victim));
-  return needless && { type: "vm-spared", id: needless.id, host: id };
+  const spared: VmSpared | undefined = needless && { type: "vm-spared", id: needless.id, host: id };
+  // A host between two sessions comes back in a moment; whom it need not end is told so meanwhile, before the notice has run.
+  const isAway = host.state === "READY" && candidate.contact?.isConnected !== true;
+  if (isAway) return spared;
+  return couldTake(candidate, shape) && ledger.fitOnceGone([shape]) ? spared : release;
 }
 
 /** Those that can still be spared, the ones that it would be a pity to end last. */

@@ -283,6 +283,15 @@ describe("a notice is taken back", () => {
     });
   }
 
+  it("when room comes while the host is away: its notice would run meanwhile", async () => {
+    await fill();
+    await pool.advance(31 * secondMs);
+    await pool.host("mac-1").disconnect();
+    await pool.submit(vmWant("low", "deleted"));
+    assert.deepEqual(hasNotice("lower"), [false]);
+    checkPlanned(pool.view());
+  });
+
   it("of the more important of two, if one is enough once another VM has gone", async () => {
     await pool.set({ preemption: on });
     await pool.addHost("mac-1");
