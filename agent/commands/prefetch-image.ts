@@ -8,7 +8,7 @@ import type { CommandContext, CommandOutcome } from "./command-context.ts";
 import { create } from "./create.ts";
 import { deleteVm } from "./delete.ts";
 import { CommandFailure } from "./failure.ts";
-import { untilReachable } from "./retry.ts";
+import { findCachedImages } from "./image-cache.ts";
 import { findVm } from "./vm-lookup.ts";
 
 export async function prefetchImage(context: CommandContext, action: PrefetchImageAction): Promise<CommandOutcome> {
@@ -20,7 +20,8 @@ export async function prefetchImage(context: CommandContext, action: PrefetchIma
     );
   }
   const hasVm = (await findVm(context)) !== undefined;
-  if (!hasVm && (await isCached(context, action))) return {};
+  const cached = await findCachedImages(context, image);
+  if (!hasVm && cached.some((one) => one.architecture === architecture)) return {};
   // Asleep in its turns and followed by its job as any create is; what fails half way it removes.
   await create(context, {
     source: { $case: "catalog", catalog: image },
@@ -30,14 +31,4 @@ export async function prefetchImage(context: CommandContext, action: PrefetchIma
   });
   await deleteVm(context, { force: true });
   return {};
-}
-
-async function isCached(context: CommandContext, { image, architecture }: PrefetchImageAction): Promise<boolean> {
-  const images = await untilReachable(context, () => context.parallels.listCachedImages(context.signal));
-  return images.some(
-    (cached) =>
-      cached.catalogId.toUpperCase() === image?.catalogId.toUpperCase() &&
-      cached.version === image.version &&
-      cached.architecture === architecture,
-  );
 }

@@ -19,6 +19,8 @@ export const waitDefaultMs = 10 * 60_000;
 const retryMs = 1000;
 /** The server ends the wait; our own deadline is only there in case it does not. */
 const graceMs = 10_000;
+/** A wait that went on for so long began with a good token. */
+const settledMs = 5000;
 /** Waits that hang on one connection at once. */
 const waitsMax = 100;
 
@@ -98,8 +100,10 @@ function showCount(session: Session, line: ProgressLine, text: string): void {
 async function waitForVm(session: Session, name: string, { states, timeoutMs }: WaitOptions): Promise<Vm> {
   const { clock, interrupted } = session.terminal;
   const endMs = clock.monotonicMs() + timeoutMs;
+  let isTokenNew = false;
   for (;;) {
-    const leftMs = Math.max(1, Math.round(endMs - clock.monotonicMs()));
+    const beganMs = clock.monotonicMs();
+    const leftMs = Math.max(1, Math.round(endMs - beganMs));
     try {
       const answer = await session.vms.waitVm(
         { name, states: [...states], timeout: durationFromMs(leftMs) },
@@ -108,16 +112,16 @@ async function waitForVm(session: Session, name: string, { states, timeoutMs }: 
       return answer.vm ?? create(VmSchema, { name });
     } catch (error) {
       // A server that restarts comes back in a moment, and the VM does not notice.
-      const isWorthRepeating = (isConnectionLost(error) || canRenewToken(session, error)) && leftMs > retryMs;
+      const isRefused = error instanceof ConnectError && error.code === Code.Unauthenticated;
+      // A token that ended during the wait is replaced, if there is another one to be had; one that never was any good is not.
+      if (clock.monotonicMs() - beganMs >= settledMs) isTokenNew = false;
+      const canRenew: boolean = isRefused && session.connection.tokenSource !== undefined && !isTokenNew;
+      isTokenNew ||= canRenew;
+      const isWorthRepeating = (isConnectionLost(error) || canRenew) && leftMs > retryMs;
       if (!isWorthRepeating || interrupted.aborted) throw error;
       await sleep(clock, retryMs, interrupted);
     }
   }
-}
-
-/** The token ended during the wait, and there is another one to be had. */
-function canRenewToken({ connection }: Session, error: unknown): boolean {
-  return connection.tokenSource !== undefined && error instanceof ConnectError && error.code === Code.Unauthenticated;
 }
 
 async function failedWait(session: Session, name: string, reason: unknown): Promise<WaitOutcome> {

@@ -1,6 +1,7 @@
 /**
  * The calls that go on for long, each held to the rights that it began with: when what callers may do changes, or when what a
- * caller proved himself with ends, the call is asked again, and ends with the reason if it may no longer go on, or may see other things than it did.
+ * caller proved himself with ends, the call is asked again, and ends with the reason if it may no longer go on, or may see other
+ * things than it did.
  */
 import { isDeepStrictEqual } from "node:util";
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";

@@ -7,11 +7,11 @@ import { defaultKeyTuning } from "../../../server/access/oidc/issuer-keys.ts";
 import { AccessService } from "../../../shared/gen/es/meridian/v1/access_service_pb.ts";
 import { Role } from "../../../shared/gen/es/meridian/v1/service_account_pb.ts";
 import { TemplateService } from "../../../shared/gen/es/meridian/v1/template_service_pb.ts";
-import { Architecture, GuestOs } from "../../../shared/gen/es/meridian/v1/types_pb.ts";
 import { VmStatus_State } from "../../../shared/gen/es/meridian/v1/vm_pb.ts";
 import { VmService } from "../../../shared/gen/es/meridian/v1/vm_service_pb.ts";
 import { until } from "../../support/e2e/until.ts";
 import { type Answer, TestIssuer, testAudience } from "../../support/oidc/test-issuer.ts";
+import { goldenSpec, openWatch } from "../../support/secure/open-watch.ts";
 import { SecurePool } from "../../support/secure/secure-pool.ts";
 import { type Refusal, refusalOf } from "../../support/server/served-api.ts";
 
@@ -69,32 +69,7 @@ describe("a job that comes with a token of its build system", () => {
     }
   }
 
-  /** A watch that is open; the reason of its end, once it ends. */
-  async function openWatch(token: string): Promise<{ readonly ended: Promise<string> }> {
-    const templates = createClient(TemplateService, await transportOf(token));
-    const { revision } = await templates.listTemplates({});
-    await createClient(TemplateService, await pool.transport()).createTemplate({
-      template: {
-        spec: {
-          source: { case: "hostVm", value: { vmName: "golden" } },
-          guestOs: GuestOs.LINUX,
-          architecture: Architecture.ARM64,
-          resources: { cpuCount: 1, memoryMib: 1024, diskMib: 8192 },
-        },
-      },
-    });
-    const changes = templates.watchTemplates({ fromRevision: revision }, { timeoutMs: 0 })[Symbol.asyncIterator]();
-    assert.notEqual((await changes.next()).done, true);
-    const ended = (async () => {
-      try {
-        while ((await changes.next()).done !== true);
-        return "it ended";
-      } catch (error) {
-        return refusalOf(error).reason;
-      }
-    })();
-    return { ended };
-  }
+  const watchWith = async (token: string) => openWatch(await transportOf(token), await pool.transport());
 
   it("gets a VM in its project, with no secret stored anywhere, and steers it again after a restart", async () => {
     await begin();
@@ -103,14 +78,7 @@ describe("a job that comes with a token of its build system", () => {
     const templates = createClient(TemplateService, await pool.transport());
     await templates.createTemplate({
       templateId: "golden",
-      template: {
-        spec: {
-          source: { case: "hostVm", value: { vmName: "golden" } },
-          guestOs: GuestOs.LINUX,
-          architecture: Architecture.ARM64,
-          resources: { cpuCount: 1, memoryMib: 1024, diskMib: 8192 },
-        },
-      },
+      template: { spec: goldenSpec },
     });
     const job = await whoIs(await issuer.token());
     assert.equal(job.principal, "issuers/ci/subjects/repo:acme/app:ref:refs/heads/main");
@@ -309,11 +277,11 @@ describe("a job that comes with a token of its build system", () => {
   it("is told when its rights change under an open watch, and when they end", async () => {
     await begin();
     const token = await issuer.token();
-    const first = await openWatch(token);
+    const first = await watchWith(token);
     const second = { ...mainRule, binding: { role: Role.OPERATOR, project: "acme" } };
     await access.updateIssuer({ issuer: { name: "issuers/ci", spec: { rules: [second] } } });
     assert.equal(await first.ended, "ACCESS_CHANGED");
-    const last = await openWatch(token);
+    const last = await watchWith(token);
     await access.deleteIssuer({ name: "issuers/ci" });
     assert.equal(await last.ended, "CREDENTIALS_INVALID");
   });
@@ -321,7 +289,7 @@ describe("a job that comes with a token of its build system", () => {
   it("keeps its watch when a rule changes that is not about it, and loses it when its token ends", async () => {
     await begin();
     // Good for 2 s more, with what clocks may differ.
-    const { ended } = await openWatch(await issuer.token({ exp: Math.floor(Date.now() / 1000) - 28 }));
+    const { ended } = await watchWith(await issuer.token({ exp: Math.floor(Date.now() / 1000) - 28 }));
     const other = { condition: 'repository == "acme/web"', binding: { role: Role.VIEWER, project: "web" } };
     await access.updateIssuer({ issuer: { name: "issuers/ci", spec: { rules: [mainRule, other] } } });
     assert.equal(await ended, "CREDENTIALS_INVALID");

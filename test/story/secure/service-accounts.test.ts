@@ -5,8 +5,8 @@ import { openTransport } from "../../../cli/connection.ts";
 import { required } from "../../../shared/assert.ts";
 import { AccessService } from "../../../shared/gen/es/meridian/v1/access_service_pb.ts";
 import { Role } from "../../../shared/gen/es/meridian/v1/service_account_pb.ts";
-import { TemplateService } from "../../../shared/gen/es/meridian/v1/template_service_pb.ts";
 import { type Ran, runAlone } from "../../support/cli/meridian.ts";
+import { openWatch } from "../../support/secure/open-watch.ts";
 import { SecurePool } from "../../support/secure/secure-pool.ts";
 import { refusalOf } from "../../support/server/served-api.ts";
 
@@ -45,26 +45,7 @@ describe("a service account of a secure server", () => {
     return opened.transport;
   }
 
-  /** A watch that has told of something; why it ends, once it does. */
-  async function openWatch(token: string): Promise<{ readonly ended: Promise<string> }> {
-    const templates = createClient(TemplateService, await transportOf(token));
-    const { revision } = await templates.listTemplates({});
-    const made = await meridian(
-      "template create --host-vm base --os linux --arch arm64 --cpu 2 --memory 4GiB --disk 20GiB",
-    );
-    assert.equal(made.exitCode, 0, made.err);
-    const changes = templates.watchTemplates({ fromRevision: revision }, { timeoutMs: 0 })[Symbol.asyncIterator]();
-    assert.notEqual((await changes.next()).done, true);
-    const ended = (async () => {
-      try {
-        while ((await changes.next()).done !== true);
-        return "it ended";
-      } catch (error) {
-        return refusalOf(error).reason;
-      }
-    })();
-    return { ended };
-  }
+  const watchWith = async (token: string) => openWatch(await transportOf(token), await pool.transport());
 
   it("comes with a token, does what its role allows, and is sent away when the token is revoked", async () => {
     const token = await makeToken("--role user --project acme --ttl 90d");
@@ -77,7 +58,7 @@ describe("a service account of a secure server", () => {
     assert.equal(elsewhere.exitCode, 4);
     assert.match(elsewhere.err, /needs the role user in project other/);
     assert.equal((await meridian("vm create --template golden --project acme", token)).exitCode, 3, "no such template");
-    const { ended } = await openWatch(token);
+    const { ended } = await watchWith(token);
     const listed = await meridian("token list --service-account ci --json");
     const { tokens } = JSON.parse(listed.out) as { tokens: { name: string; status: { lastUseTime?: string } }[] };
     assert.ok(tokens[0]?.status.lastUseTime !== undefined, "its use was noted");
@@ -93,10 +74,10 @@ describe("a service account of a secure server", () => {
 
   it("is told what changed when it is disabled or given other roles under an open watch", async () => {
     const token = await makeToken("--role viewer@acme --role user@web");
-    const first = await openWatch(token);
+    const first = await watchWith(token);
     assert.equal((await meridian("account update ci --role viewer@acme")).exitCode, 0);
     assert.equal(await first.ended, "ACCESS_CHANGED");
-    const second = await openWatch(token);
+    const second = await watchWith(token);
     assert.equal((await meridian("account update ci --disable")).exitCode, 0);
     assert.equal(await second.ended, "CREDENTIALS_INVALID");
     const disabled = await meridian("whoami", token);

@@ -316,7 +316,11 @@ describe("meridian template", () => {
     );
     assert.deepEqual([failed.exitCode, failed.out], [exitCodes.failed, ""]);
     assert.match(failed.err, /failed: mac-2, mac-3 \(DiskFull: there is no room\)/);
-    assert.deepEqual(asked, [["hosts/mac-1", "hosts/mac-2"], [], []]);
+    const late = await runWith([pulling], ["--wait", "--timeout", "10ms"]);
+    assert.equal(late.exitCode, exitCodes.timedOut);
+    assert.match(late.err, /not on all hosts yet: pulling: mac-1 .* It goes on without you/);
+    assert.equal((await runWith([pulling], ["--timeout", "1m"])).exitCode, exitCodes.wrongUsage);
+    assert.deepEqual(asked, [["hosts/mac-1", "hosts/mac-2"], [], [], []]);
   });
 
   it("create without one of its flags says which", async () => {

@@ -53,6 +53,20 @@ describe("--token-command", () => {
     );
   });
 
+  it("is not run for ever when the server takes none of its tokens", async () => {
+    const vms = {
+      getVm: () => ({ vm: create(VmSchema, { name: "vms/a" }) }),
+      waitVm: () => {
+        throw refusal("CREDENTIALS_INVALID", "the token is for another audience");
+      },
+    };
+    const environment = { PATH: process.env["PATH"] ?? "" };
+    const ran = await runAgainst({ vms }, ["vm", "wait", "a", "--token-command", counting()], { environment });
+    assert.equal(ran.exitCode, 4);
+    assert.match(ran.err, /for another audience/);
+    assert.equal(ran.calls.filter(({ name }) => name === "WaitVm").length, 2);
+  });
+
   it("gives way to a token that is said outright", async () => {
     const vms = { getVm: () => ({ vm: create(VmSchema, { name: "vms/a" }) }) };
     const line = ["vm", "get", "a", "--token", "said", "--token-command", "exit 1"];
