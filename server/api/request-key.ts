@@ -1,7 +1,7 @@
 /** What makes a create idempotent: the caller's request id, and a digest of what it asks for. */
 import { createHash } from "node:crypto";
 import { fieldInvalid } from "../../shared/errors.ts";
-import type { RequestKey } from "../pool/events.ts";
+import type { RequestKey } from "../pool/events/request-key.ts";
 import { isPrintable } from "./field-checks.ts";
 import { requestIdLengthMax } from "./limits.ts";
 

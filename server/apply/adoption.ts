@@ -2,7 +2,7 @@
 
 import { MeridianError, notFound } from "../../shared/errors.ts";
 import { asTemplateId } from "../../shared/ids.ts";
-import type { VmAdopt } from "../pool/events.ts";
+import type { VmAdopt } from "../pool/events/vms.ts";
 import type { HostRecord, HostVm } from "../pool/host.ts";
 import { leaseEndFrom } from "../pool/lease.ts";
 import { orphansAmong } from "../pool/orphan.ts";

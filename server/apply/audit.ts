@@ -3,7 +3,8 @@
  * it is durable with the change and stands before what follows from it. It names fields that changed, never their values.
  */
 import { asVmId } from "../../shared/ids.ts";
-import type { CallsNoted, EventReplies, NotedCall, PoolEvent } from "../pool/events.ts";
+import type { CallsNoted, NotedCall } from "../pool/events/pool.ts";
+import type { EventReplies, PoolEvent } from "../pool/events.ts";
 import type { Asked } from "../pool/history.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { VmRecord } from "../pool/vm.ts";

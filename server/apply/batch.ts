@@ -3,7 +3,7 @@ import { required } from "../../shared/assert.ts";
 import { fieldInvalid, MeridianError } from "../../shared/errors.ts";
 import type { HostId } from "../../shared/ids.ts";
 import { tryPlacing } from "../placement/trial.ts";
-import type { VmBatch, VmBatchCreate } from "../pool/events.ts";
+import type { VmBatch, VmBatchCreate } from "../pool/events/vms.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { VmRecord } from "../pool/vm.ts";
 import { findRepeated, rememberRequest, repeatedButGone } from "./checks.ts";

@@ -1,6 +1,6 @@
 /** What the server has read of catalogs. */
 import type { CatalogReading } from "../pool/catalog.ts";
-import type { CatalogRead } from "../pool/events.ts";
+import type { CatalogRead } from "../pool/events/templates.ts";
 import type { Pool } from "../pool/pool.ts";
 
 /** False: it is no news, or not of that catalog any more. */

@@ -2,7 +2,7 @@
 import { MeridianError } from "../../shared/errors.ts";
 import type { HostId, Uid } from "../../shared/ids.ts";
 import { etagOf } from "../pool/etag.ts";
-import type { RequestKey } from "../pool/events.ts";
+import type { RequestKey } from "../pool/events/request-key.ts";
 import type { HostRecord } from "../pool/host.ts";
 import type { Pool } from "../pool/pool.ts";
 

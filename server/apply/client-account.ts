@@ -7,7 +7,7 @@ import type {
   TokenCreate,
   TokenRevoke,
   TokensUsed,
-} from "../pool/events.ts";
+} from "../pool/events/access.ts";
 import { expiredTokenRetentionMs, serviceAccountsMax, tokensPerAccountMax } from "../pool/limits.ts";
 import type { Pool } from "../pool/pool.ts";
 import { type ServiceAccountRecord, type TokenRecord, tokenDueMs } from "../pool/service-account.ts";

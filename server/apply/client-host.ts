@@ -1,6 +1,6 @@
 /** What operators ask of hosts: other specs (cordon, uncordon and drain among them), and to forget them. */
 import { MeridianError, notFound } from "../../shared/errors.ts";
-import type { HostDelete, HostRelease, HostUpdate } from "../pool/events.ts";
+import type { HostDelete, HostRelease, HostUpdate } from "../pool/events/hosts.ts";
 import type { HostRecord } from "../pool/host.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { VmRecord } from "../pool/vm.ts";

@@ -1,6 +1,6 @@
 /** What admins ask of issuers. */
 import { fieldInvalid, notFound } from "../../shared/errors.ts";
-import type { IssuerCreate, IssuerDelete, IssuerUpdate } from "../pool/events.ts";
+import type { IssuerCreate, IssuerDelete, IssuerUpdate } from "../pool/events/access.ts";
 import type { IssuerRecord } from "../pool/issuer.ts";
 import { issuersMax } from "../pool/limits.ts";
 import type { Pool } from "../pool/pool.ts";

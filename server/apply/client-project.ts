@@ -1,6 +1,6 @@
 /** What operators ask of projects. */
 import { MeridianError, notFound } from "../../shared/errors.ts";
-import type { ProjectCreate, ProjectDelete, ProjectUpdate } from "../pool/events.ts";
+import type { ProjectCreate, ProjectDelete, ProjectUpdate } from "../pool/events/access.ts";
 import { projectsMax } from "../pool/limits.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { ProjectRecord } from "../pool/project.ts";

@@ -8,7 +8,7 @@ import type {
   TemplateCreate,
   TemplateDelete,
   TemplateUpdate,
-} from "../pool/events.ts";
+} from "../pool/events/templates.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { CatalogRecord, TemplateRecord, TemplateSpec } from "../pool/template.ts";
 import {

@@ -1,7 +1,7 @@
 /** What clients ask of VMs: new ones, other specs, other wishes. */
 import { MeridianError, notFound } from "../../shared/errors.ts";
 import type { VmId } from "../../shared/ids.ts";
-import type { VmCreate, VmRenew, VmUpdate, VmWant } from "../pool/events.ts";
+import type { VmCreate, VmRenew, VmUpdate, VmWant } from "../pool/events/vms.ts";
 import { resolveImage, resolveResources } from "../pool/image.ts";
 import { leaseEndFrom } from "../pool/lease.ts";
 import type { Pool } from "../pool/pool.ts";

@@ -2,7 +2,7 @@
 import { assertNever } from "../../shared/assert.ts";
 import { asCommandId, asUid, type CommandId, type HostId, type Uid } from "../../shared/ids.ts";
 import { nextCommandState } from "../pool/command-machine.ts";
-import type { CommandReport, CommandReported } from "../pool/events.ts";
+import type { CommandReport, CommandReported } from "../pool/events/host-reports.ts";
 import { pendingExpiry } from "../pool/lease.ts";
 import { displacementsMax, retryDelayMs, stepRetriesMax } from "../pool/limits.ts";
 import type { Pool } from "../pool/pool.ts";

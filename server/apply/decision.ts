@@ -2,7 +2,7 @@
 
 import { refusalOn } from "../placement/filters.ts";
 import { quotaRefusal } from "../placement/quota.ts";
-import type { HostProbed, VmCommanded, VmPlaced } from "../pool/events.ts";
+import type { HostProbed, VmCommanded, VmPlaced } from "../pool/events/decisions.ts";
 import { describeEnd, leaseEndFrom } from "../pool/lease.ts";
 import type { Pool } from "../pool/pool.ts";
 import { isToWaitAnew } from "../pool/preemption.ts";

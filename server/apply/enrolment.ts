@@ -16,7 +16,7 @@ import type {
   JoinTokenCreate,
   JoinTokenDelete,
   JoinTokenRevoke,
-} from "../pool/events.ts";
+} from "../pool/events/enrolment.ts";
 import type { HostRecord } from "../pool/host.ts";
 import { joinTokenRetentionMs, joinTokensMax } from "../pool/limits.ts";
 import type { Pool } from "../pool/pool.ts";

@@ -4,13 +4,13 @@ import { required } from "../../shared/assert.ts";
 import type { HostId } from "../../shared/ids.ts";
 import { isOutdated } from "../pool/dial.ts";
 import type {
-  HelloRefusal,
   HostConnected,
   HostDisconnected,
   HostHeard,
   HostInventoried,
   HostUse,
-} from "../pool/events.ts";
+} from "../pool/events/host-reports.ts";
+import type { HelloRefusal } from "../pool/events.ts";
 import type { CachedImage, HostCondition, HostContact, HostFacts, HostRecord, HostVm } from "../pool/host.ts";
 import { nextHostState } from "../pool/host-machine.ts";
 import { heartbeatPeriodMs, resendsMax } from "../pool/limits.ts";

@@ -3,7 +3,9 @@
 import { fieldInvalid, notFound } from "../../shared/errors.ts";
 import type { HostId } from "../../shared/ids.ts";
 import { type CatalogSource, manifestOf } from "../pool/catalog.ts";
-import type { CommandReport, HostPrefetch, TemplatePrefetch } from "../pool/events.ts";
+import type { HostPrefetch } from "../pool/events/decisions.ts";
+import type { CommandReport } from "../pool/events/host-reports.ts";
+import type { TemplatePrefetch } from "../pool/events/templates.ts";
 import type { HostRecord } from "../pool/host.ts";
 import { freeTurns, hasImage, type ImagePrefetch, nextPrefetches, prefetchRetriesMax } from "../pool/image-prefetch.ts";
 import { retryDelayMs } from "../pool/limits.ts";

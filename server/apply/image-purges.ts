@@ -1,7 +1,8 @@
 /** Images of revoked templates: how hosts are told to remove them, and what becomes of that. */
 
 import type { HostId } from "../../shared/ids.ts";
-import type { CommandReport, ImagesPurge } from "../pool/events.ts";
+import type { ImagesPurge } from "../pool/events/decisions.ts";
+import type { CommandReport } from "../pool/events/host-reports.ts";
 import type { HostRecord } from "../pool/host.ts";
 import { type ImagePurge, nextPurges } from "../pool/image-purge.ts";
 import { retryDelayMs } from "../pool/limits.ts";

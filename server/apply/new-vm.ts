@@ -1,6 +1,6 @@
 /** New VMs, one by one: how one is checked, what its record is, and how it begins to wait. */
 import { MeridianError, notFound } from "../../shared/errors.ts";
-import type { VmCreate } from "../pool/events.ts";
+import type { VmCreate } from "../pool/events/vms.ts";
 import { resolveImage, resolveResources } from "../pool/image.ts";
 import { waitingMax } from "../pool/limits.ts";
 import type { Pool } from "../pool/pool.ts";

@@ -2,7 +2,8 @@
 
 import { required } from "../../shared/assert.ts";
 import type { HostId } from "../../shared/ids.ts";
-import type { CommandReport, OrphanRemove } from "../pool/events.ts";
+import type { OrphanRemove } from "../pool/events/decisions.ts";
+import type { CommandReport } from "../pool/events/host-reports.ts";
 import type { HostRecord, HostVm } from "../pool/host.ts";
 import { retryDelayMs } from "../pool/limits.ts";
 import { type Orphan, orphansAmong, removalIdOf } from "../pool/orphan.ts";

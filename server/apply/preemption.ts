@@ -2,7 +2,7 @@
 import { candidateOf } from "../placement/filters.ts";
 import { quotaRefusal } from "../placement/quota.ts";
 import { couldTake } from "../placement/reserve.ts";
-import type { VmPreempting, VmSpared } from "../pool/events.ts";
+import type { VmPreempting, VmSpared } from "../pool/events/decisions.ts";
 import { describeEnd } from "../pool/lease.ts";
 import type { Pool } from "../pool/pool.ts";
 import { canGiveWay, isNoticeNeeded, isPromised } from "../pool/preemption.ts";

@@ -1,7 +1,7 @@
 /** Room that is kept for a VM that waits, and given back. */
 import { candidateOf } from "../placement/filters.ts";
 import { couldTake } from "../placement/reserve.ts";
-import type { VmReserved } from "../pool/events.ts";
+import type { VmReserved } from "../pool/events/decisions.ts";
 import type { Pool } from "../pool/pool.ts";
 import { reservationOf } from "../pool/reservation.ts";
 import { shapeOf } from "../pool/shape.ts";

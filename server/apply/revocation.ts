@@ -4,7 +4,8 @@
  * as many as a batch bears; the planner sees to the rest right after it.
  */
 import { fieldInvalid, notFound } from "../../shared/errors.ts";
-import type { TemplateJudge, VmRevoked } from "../pool/events.ts";
+import type { VmRevoked } from "../pool/events/decisions.ts";
+import type { TemplateJudge } from "../pool/events/templates.ts";
 import type { ImageVersion } from "../pool/image-purge.ts";
 import { revokedPerBatchMax } from "../pool/limits.ts";
 import type { Pool } from "../pool/pool.ts";

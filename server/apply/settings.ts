@@ -1,6 +1,6 @@
 /** A change of the settings, and what it changes at once: what is due, and which VMs may have a host now. */
 import { asUid } from "../../shared/ids.ts";
-import type { SettingsUpdate } from "../pool/events.ts";
+import type { SettingsUpdate } from "../pool/events/pool.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { PoolSettings, SettingsRecord } from "../pool/settings/settings.ts";
 import { vmDueMs } from "../pool/vm-due.ts";

@@ -5,7 +5,7 @@
  */
 import { required } from "../../shared/assert.ts";
 import { type HostId, hostVmName, parseHostVmName, type VmId } from "../../shared/ids.ts";
-import type { HostInventory } from "../pool/events.ts";
+import type { HostInventory } from "../pool/events/host-reports.ts";
 import type { HostVm } from "../pool/host.ts";
 import { describeEnd, pendingExpiry } from "../pool/lease.ts";
 import { retryDelayMs, stableAfterMs, stepRetriesMax } from "../pool/limits.ts";

@@ -3,7 +3,8 @@
  * nobody works in at the moment goes first, then what is preemptible, then what was asked for with the least priority: its host
  * has only so many hands.
  */
-import type { HostUpdate, VmWant } from "../pool/events.ts";
+import type { HostUpdate } from "../pool/events/hosts.ts";
+import type { VmWant } from "../pool/events/vms.ts";
 import type { HostRecord } from "../pool/host.ts";
 import type { PoolView } from "../pool/view.ts";
 import type { VmRecord } from "../pool/vm.ts";

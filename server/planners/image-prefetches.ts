@@ -1,5 +1,5 @@
 /** The prefetch planner: has hosts begin with the images that they are to pull, as many at once as may, in the order of asking. */
-import type { HostPrefetch } from "../pool/events.ts";
+import type { HostPrefetch } from "../pool/events/decisions.ts";
 import { freeTurns, nextPrefetches } from "../pool/image-prefetch.ts";
 import type { PoolView } from "../pool/view.ts";
 

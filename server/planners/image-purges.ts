@@ -1,5 +1,5 @@
 /** The purge planner: has a host remove images of revoked templates, a few at a time, and forget what is not wanted any more. */
-import type { ImagesPurge } from "../pool/events.ts";
+import type { ImagesPurge } from "../pool/events/decisions.ts";
 import type { HostRecord } from "../pool/host.ts";
 import { nextPurges } from "../pool/image-purge.ts";
 import type { PoolView } from "../pool/view.ts";

@@ -3,7 +3,8 @@
  * level-triggered: it looks at the VM as it is, never at what has just happened, and proposes at most one step.
  */
 
-import type { VmCommanded, VmWant } from "../pool/events.ts";
+import type { VmCommanded } from "../pool/events/decisions.ts";
+import type { VmWant } from "../pool/events/vms.ts";
 import { isToWaitAnew } from "../pool/preemption.ts";
 import type { CommandKind, VmRecord } from "../pool/vm.ts";
 import { kindUnderWay } from "../pool/vm-machine.ts";

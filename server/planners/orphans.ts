@@ -1,5 +1,5 @@
 /** The orphan planner: has what nobody owns removed from a host when its time has come, a few at a time. */
-import type { OrphanRemove } from "../pool/events.ts";
+import type { OrphanRemove } from "../pool/events/decisions.ts";
 import type { HostRecord } from "../pool/host.ts";
 import { removalsPerHostMax } from "../pool/limits.ts";
 

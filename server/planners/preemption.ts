@@ -7,7 +7,7 @@ import { candidateOf, refusalOn } from "../placement/filters.ts";
 import { quotaRefusal } from "../placement/quota.ts";
 import { couldTake } from "../placement/reserve.ts";
 import { chooseVictims, compareVictims } from "../placement/victims.ts";
-import type { VmPlaced, VmPreempting, VmReserved, VmSpared } from "../pool/events.ts";
+import type { VmPlaced, VmPreempting, VmReserved, VmSpared } from "../pool/events/decisions.ts";
 import { preemptionHostsMax, preemptionLookAgainMs, preemptionLooksMax, preemptionPauseMs } from "../pool/limits.ts";
 import type { Pool } from "../pool/pool.ts";
 import { isNoticeNeeded } from "../pool/preemption.ts";

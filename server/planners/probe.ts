@@ -2,7 +2,7 @@
  * The probe planner: looks at what has become of the VM that a host in quarantine is tried with. A VM that fails there, or comes
  * up, is judged where that happens; this is about those that do neither.
  */
-import type { HostProbed } from "../pool/events.ts";
+import type { HostProbed } from "../pool/events/decisions.ts";
 import type { HostRecord } from "../pool/host.ts";
 import type { PoolView } from "../pool/view.ts";
 import type { VmRecord } from "../pool/vm.ts";

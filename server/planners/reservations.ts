@@ -6,7 +6,7 @@ import type { HostId } from "../../shared/ids.ts";
 import { candidateOf, refusalOn } from "../placement/filters.ts";
 import { quotaRefusal } from "../placement/quota.ts";
 import { couldTake, hostToReserve } from "../placement/reserve.ts";
-import type { VmPlaced, VmReserved, VmSpared } from "../pool/events.ts";
+import type { VmPlaced, VmReserved, VmSpared } from "../pool/events/decisions.ts";
 import { isLaneBefore, type Lane } from "../pool/lane.ts";
 import type { Pool } from "../pool/pool.ts";
 import { isPromised } from "../pool/preemption.ts";

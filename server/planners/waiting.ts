@@ -8,7 +8,7 @@ import { candidateOf, refusingFilter } from "../placement/filters.ts";
 import { chooseHost } from "../placement/place.ts";
 import { quotaRefusal } from "../placement/quota.ts";
 import { HostRankings } from "../placement/rankings.ts";
-import type { VmPlaced, VmPreempting, VmReserved, VmSpared } from "../pool/events.ts";
+import type { VmPlaced, VmPreempting, VmReserved, VmSpared } from "../pool/events/decisions.ts";
 import type { HostRecord } from "../pool/host.ts";
 import type { Lane } from "../pool/lane.ts";
 import type { Pool } from "../pool/pool.ts";

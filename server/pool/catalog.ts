@@ -5,7 +5,7 @@
  */
 import type { CatalogId } from "../../shared/ids.ts";
 import { etagOf } from "./etag.ts";
-import type { TemplateJudge } from "./events.ts";
+import type { TemplateJudge } from "./events/templates.ts";
 import { imageKey } from "./shape.ts";
 import type { CatalogRecord, TemplateRecord, TemplateSource } from "./template.ts";
 import type { PoolView } from "./view.ts";

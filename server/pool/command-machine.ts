@@ -1,5 +1,5 @@
 /** The moves of a command: one total table. A command only moves forward; what comes late or twice changes nothing. */
-import type { CommandReport } from "./events.ts";
+import type { CommandReport } from "./events/host-reports.ts";
 import type { CommandState } from "./vm.ts";
 
 export const commandTriggers = [

@@ -1,5 +1,5 @@
 /** All secrets that stand in records: what a start has to be able to open, and what a rotation seals anew. */
-import type { CatalogSeal } from "../pool/events.ts";
+import type { CatalogSeal } from "../pool/events/templates.ts";
 import type { StoredSecret } from "../pool/sealed.ts";
 import type { PoolView } from "../pool/view.ts";
 import { StoreError } from "../storage/store.ts";

@@ -3,7 +3,7 @@ import { assertNever } from "../../shared/assert.ts";
 import type * as wire from "../../shared/gen/link/meridian/agent/v1/agent_service.ts";
 import { type CommandId, hostVmName } from "../../shared/ids.ts";
 import type { CatalogSource } from "../pool/catalog.ts";
-import type { CommandReport } from "../pool/events.ts";
+import type { CommandReport } from "../pool/events/host-reports.ts";
 import type { ImagePrefetch } from "../pool/image-prefetch.ts";
 import type { ImageVersion } from "../pool/image-purge.ts";
 import { hostLeaseMs } from "../pool/lease.ts";

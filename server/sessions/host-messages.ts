@@ -5,7 +5,7 @@
 import * as wire from "../../shared/gen/link/meridian/agent/v1/agent_service.ts";
 import { asCommandId, asHostId, type HostId, hostIdPattern } from "../../shared/ids.ts";
 import type { DialNumber } from "../pool/dial.ts";
-import type { CommandReport, HostInventory, HostUse } from "../pool/events.ts";
+import type { CommandReport, HostInventory, HostUse } from "../pool/events/host-reports.ts";
 import type { CachedImage, HostFacts, HostVm } from "../pool/host.ts";
 import type { Architecture, Suspect, VmProgress } from "../pool/vm.ts";
 import {

@@ -13,7 +13,8 @@ import type {
 import type { CommandId, HostId } from "../../shared/ids.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { EngineApi } from "../engine/engine-api.ts";
-import type { CommandReport, CommandReported, HostHeard, HostInventoried, PoolEvent } from "../pool/events.ts";
+import type { CommandReport, CommandReported, HostHeard, HostInventoried } from "../pool/events/host-reports.ts";
+import type { PoolEvent } from "../pool/events.ts";
 import { type Ending, gone, superseded } from "./endings.ts";
 import { readInventory, readReport, readUse } from "./host-messages.ts";
 import type { Inbox, Outcome } from "./inbox.ts";

@@ -7,7 +7,7 @@ import { MeridianError } from "../../shared/errors.ts";
 import type { CommandUpdate } from "../../shared/gen/link/meridian/agent/v1/agent_service.ts";
 import { asCommandId, type CommandId, type HostId, type IdSource } from "../../shared/ids.ts";
 import type { Logger } from "../../shared/log.ts";
-import type { CommandReport } from "../pool/events.ts";
+import type { CommandReport } from "../pool/events/host-reports.ts";
 import { isCallId, newCallId } from "./call-id.ts";
 import { writeCall } from "./command-messages.ts";
 import type { HostCall, HostCallResult, HostCalls } from "./host-calls.ts";

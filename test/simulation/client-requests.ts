@@ -1,5 +1,5 @@
 /** What clients ask of VMs, drawn from chance. */
-import type { VmAdopt, VmBatchCreate, VmCreate, VmRenew, VmWant } from "../../server/pool/events.ts";
+import type { VmAdopt, VmBatchCreate, VmCreate, VmRenew, VmWant } from "../../server/pool/events/vms.ts";
 import type { VmRecord, VmSpec, WantedState } from "../../server/pool/vm.ts";
 import { asTemplateId, asVmId } from "../../shared/ids.ts";
 import type { Random } from "../../simulator/random.ts";

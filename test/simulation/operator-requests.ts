@@ -1,5 +1,8 @@
 /** What operators ask of hosts, drawn from chance. */
-import type { HostDelete, HostUpdate, ProjectUpdate, SettingsUpdate } from "../../server/pool/events.ts";
+
+import type { ProjectUpdate } from "../../server/pool/events/access.ts";
+import type { HostDelete, HostUpdate } from "../../server/pool/events/hosts.ts";
+import type { SettingsUpdate } from "../../server/pool/events/pool.ts";
 import type { HostRecord, HostSpec } from "../../server/pool/host.ts";
 import { asHostId } from "../../shared/ids.ts";
 import type { Random } from "../../simulator/random.ts";

@@ -5,7 +5,7 @@
  */
 import type { Cancellable, Clock } from "../../../shared/clock.ts";
 import type { EngineApi } from "../../engine/engine-api.ts";
-import type { NotedCall } from "../../pool/events.ts";
+import type { NotedCall } from "../../pool/events/pool.ts";
 import { refusalEntries, refusalKindsMax } from "../limits.ts";
 
 /** How long the first of a kind is waited with, so that many kinds share a batch. */

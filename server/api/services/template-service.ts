@@ -9,7 +9,7 @@ import {
   type UpdateTemplateRequest,
 } from "../../../shared/gen/es/meridian/v1/template_service_pb.ts";
 import { asTemplateId } from "../../../shared/ids.ts";
-import type { TemplateJudge } from "../../pool/events.ts";
+import type { TemplateJudge } from "../../pool/events/templates.ts";
 import type { TemplateRecord } from "../../pool/template.ts";
 import { answerRecord, getRecord, getResource } from "../answer.ts";
 import { changeUntilDone, readEtag } from "../change-loop.ts";

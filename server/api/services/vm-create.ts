@@ -16,7 +16,7 @@ import type { VmId } from "../../../shared/ids.ts";
 import { asVmId } from "../../../shared/ids.ts";
 import { type Caller, roleIn } from "../../access/caller.ts";
 import { planVm } from "../../placement/explain.ts";
-import type { VmBatch, VmBatchCreate, VmCreate } from "../../pool/events.ts";
+import type { VmBatch, VmBatchCreate, VmCreate } from "../../pool/events/vms.ts";
 import { resolveImage } from "../../pool/image.ts";
 import { checkTemplateUse } from "../../pool/template-use.ts";
 import type { VmRecord, VmSpec } from "../../pool/vm.ts";

@@ -1,6 +1,6 @@
 /** Builders of what hosts tell: a Mac with 12 CPUs, 64 GiB of memory and 1 TB of disk, unless told otherwise. */
 
-import type { HostConnected, HostInventory, HostUse } from "../../../server/pool/events.ts";
+import type { HostConnected, HostInventory, HostUse } from "../../../server/pool/events/host-reports.ts";
 import type { HostFacts, HostVm } from "../../../server/pool/host.ts";
 import { asHostId } from "../../../shared/ids.ts";
 import { defaultGoldenVm, defaultResources, uidFor } from "./specs.ts";

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { applyEvent } from "../../../server/apply/apply-event.ts";
 import { PlacementPlanner } from "../../../server/planners/waiting.ts";
-import type { HostConnected } from "../../../server/pool/events.ts";
+import type { HostConnected } from "../../../server/pool/events/host-reports.ts";
 import { OrderedHeap } from "../../../server/pool/ordered-heap.ts";
 import { Pool } from "../../../server/pool/pool.ts";
 import type { ProjectSpec } from "../../../server/pool/project.ts";

@@ -1,6 +1,7 @@
 /** Random histories of a small pool: what clients ask, what hosts tell (nonsense included), and time. */
 import * as fc from "fast-check";
-import type { CommandReport, PoolEvent } from "../../../server/pool/events.ts";
+import type { CommandReport } from "../../../server/pool/events/host-reports.ts";
+import type { PoolEvent } from "../../../server/pool/events.ts";
 import type { HostVm } from "../../../server/pool/host.ts";
 import type { Pool } from "../../../server/pool/pool.ts";
 import type { CommandKind, VmRecord } from "../../../server/pool/vm.ts";

@@ -5,7 +5,7 @@
  */
 
 import type { EngineApi } from "../../../server/engine/engine-api.ts";
-import type { CommandReport, HostConnected, HostInventory, HostUse } from "../../../server/pool/events.ts";
+import type { CommandReport, HostConnected, HostInventory, HostUse } from "../../../server/pool/events/host-reports.ts";
 import type { CachedImage, HostVm } from "../../../server/pool/host.ts";
 import type { ImagePrefetch } from "../../../server/pool/image-prefetch.ts";
 import type { ImagePurge } from "../../../server/pool/image-purge.ts";

@@ -1,13 +1,9 @@
 /** Builders of what clients and operators write, with defaults that fit on the default host of `hosts.ts`. */
 
-import type {
-  CatalogCreate,
-  RequestKey,
-  SettingsUpdate,
-  TemplateCreate,
-  VmCreate,
-  VmWant,
-} from "../../../server/pool/events.ts";
+import type { SettingsUpdate } from "../../../server/pool/events/pool.ts";
+import type { RequestKey } from "../../../server/pool/events/request-key.ts";
+import type { CatalogCreate, TemplateCreate } from "../../../server/pool/events/templates.ts";
+import type { VmCreate, VmWant } from "../../../server/pool/events/vms.ts";
 import type { SettingsSpec } from "../../../server/pool/settings/settings.ts";
 import type { CatalogSpec, TemplateSpec } from "../../../server/pool/template.ts";
 import type { Resources, VmPlacement, VmSpec, WantedState } from "../../../server/pool/vm.ts";

@@ -3,7 +3,7 @@
  * drained and silent, orphans, copies, leases, retries. It is what a release's sample of stored data holds, so the more of
  * what records can hold comes about here, the better.
  */
-import type { VmAdopt } from "../../../server/pool/events.ts";
+import type { VmAdopt } from "../../../server/pool/events/vms.ts";
 import { asHostId, asVmId, hostVmName } from "../../../shared/ids.ts";
 import { FakeClock } from "../fake-clock.ts";
 import { changedInventory, goldenVm, hostConnected, hostVm } from "../pool/hosts.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { VmAdopt } from "../../../../server/pool/events.ts";
+import type { VmAdopt } from "../../../../server/pool/events/vms.ts";
 import { asVmId, hostVmName } from "../../../../shared/ids.ts";
 import { changedInventory, hostVm } from "../../../support/pool/hosts.ts";
 import { PoolDriver } from "../../../support/pool/pool-driver.ts";

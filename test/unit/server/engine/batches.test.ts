@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
-import type { VmBatch, VmBatchCreate } from "../../../../server/pool/events.ts";
+import type { VmBatch, VmBatchCreate } from "../../../../server/pool/events/vms.ts";
 import { asHostId, asProjectId } from "../../../../shared/ids.ts";
 import { checkPool } from "../../../support/pool/pool-check.ts";
 import { PoolDriver } from "../../../support/pool/pool-driver.ts";

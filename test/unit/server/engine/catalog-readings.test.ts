@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type CatalogManifest, followingJudgement } from "../../../../server/pool/catalog.ts";
-import type { CatalogRead, TemplateJudge } from "../../../../server/pool/events.ts";
+import type { CatalogRead, TemplateJudge } from "../../../../server/pool/events/templates.ts";
 import type { CatalogRecord, TemplateRecord } from "../../../../server/pool/template.ts";
 import { asCatalogId, asTemplateId } from "../../../../shared/ids.ts";
 import { PoolDriver } from "../../../support/pool/pool-driver.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { HostConnected } from "../../../../server/pool/events.ts";
+import type { HostConnected } from "../../../../server/pool/events/host-reports.ts";
 import { resendsMax } from "../../../../server/pool/limits.ts";
 import { changedInventory, hostUse, hostVm, wholeInventory } from "../../../support/pool/hosts.ts";
 import { PoolDriver } from "../../../support/pool/pool-driver.ts";

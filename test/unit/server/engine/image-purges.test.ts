@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { TemplateJudge } from "../../../../server/pool/events.ts";
+import type { TemplateJudge } from "../../../../server/pool/events/templates.ts";
 import type { CachedImage, HostRecord } from "../../../../server/pool/host.ts";
 import type { ImagePurge } from "../../../../server/pool/image-purge.ts";
 import { purgesPerBatchMax, removalsPerHostMax } from "../../../../server/pool/limits.ts";

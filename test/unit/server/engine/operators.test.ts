@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { etagOf } from "../../../../server/pool/etag.ts";
-import type { HostUpdate } from "../../../../server/pool/events.ts";
+import type { HostUpdate } from "../../../../server/pool/events/hosts.ts";
 import type { HostSpec } from "../../../../server/pool/host.ts";
 import { asHostId, asTemplateId, asVmId } from "../../../../shared/ids.ts";
 import { PoolDriver } from "../../../support/pool/pool-driver.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
-import type { TemplateJudge } from "../../../../server/pool/events.ts";
+import type { TemplateJudge } from "../../../../server/pool/events/templates.ts";
 import { revokedPerBatchMax } from "../../../../server/pool/limits.ts";
 import { asTemplateId, asVmId, type TemplateId } from "../../../../shared/ids.ts";
 import { PoolDriver } from "../../../support/pool/pool-driver.ts";

@@ -8,7 +8,7 @@ import * as fc from "fast-check";
 import { applyEvent } from "../../../../server/apply/apply-event.ts";
 import { candidateOf, refusingFilter } from "../../../../server/placement/filters.ts";
 import { PlacementPlanner } from "../../../../server/planners/waiting.ts";
-import type { VmPlaced } from "../../../../server/pool/events.ts";
+import type { VmPlaced } from "../../../../server/pool/events/decisions.ts";
 import { type HostRecord, hostLabels } from "../../../../server/pool/host.ts";
 import { resolveImage, resolveResources } from "../../../../server/pool/image.ts";
 import { Pool } from "../../../../server/pool/pool.ts";
