@@ -36,6 +36,7 @@ export function checkPool(pool: Pool): void {
     assert.deepEqual(pool.projectLedger(project), recounted, `the ledger of projects/${project}`);
   }
   checkGivingWay(pool, vms);
+  checkImageErrands(pool);
   const deleted = vms.filter((vm) => vm.state === "DELETED").map(({ id }) => id);
   assert.deepEqual([...pool.deleted].sort(), deleted.sort(), "deleted VMs");
 }
@@ -52,6 +53,18 @@ export function checkPlanned(pool: Pool): void {
       assert.ok(vm.state === "DELETING" || vm.state === "DELETED", `vms/${vm.id} is ${vm.state}, and wanted deleted`);
     }
   }
+}
+
+/** Who has what to do with images, recounted. */
+function checkImageErrands(pool: Pool): void {
+  const hosts = [...pool.hosts.values()];
+  const idsOf = (those: readonly HostRecord[]): readonly string[] => those.map(({ id }) => id).sort();
+  const asked = hosts.filter(({ prefetches }) => prefetches !== undefined);
+  const pulling = hosts.filter(({ prefetches = [] }) => prefetches.some(({ commandId }) => commandId !== undefined));
+  const purging = [...pool.templates.values()].filter(({ standing }) => standing?.purges !== undefined);
+  assert.deepEqual([...pool.prefetchHosts].sort(), idsOf(asked), "hosts that have images to pull");
+  assert.deepEqual([...pool.pullingHosts].sort(), idsOf(pulling), "hosts that pull an image");
+  assert.deepEqual([...pool.purgingTemplates].sort(), purging.map(({ id }) => id).sort(), "templates that are purged");
 }
 
 /** Who gives way to whom, recounted; a notice that has run is nobody's to take back. */

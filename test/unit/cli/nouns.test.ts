@@ -316,6 +316,20 @@ describe("meridian template", () => {
     );
     assert.deepEqual([failed.exitCode, failed.out], [exitCodes.failed, ""]);
     assert.match(failed.err, /failed: mac-2, mac-3 \(DiskFull: there is no room\)/);
+    let isAway = true;
+    const getTemplate = (): { readonly template: Template } => {
+      if (!isAway) return { template: sampleTemplate("macos-15") };
+      isAway = false;
+      throw refusal("SERVER_NOT_SERVING", "the server is stopping");
+    };
+    const prefetchTemplate = (): { readonly template: Template } => {
+      const template = sampleTemplate("macos-15");
+      if (template.status !== undefined) template.status.prefetch = create(ImagePrefetchSchema, pulling);
+      return { template };
+    };
+    const script = { templates: { prefetchTemplate, getTemplate } };
+    const restarted = await runAgainst(script, ["template", "prefetch", "macos-15", "--wait"]);
+    assert.deepEqual([restarted.exitCode, isAway], [exitCodes.done, false]);
     const late = await runWith([pulling], ["--wait", "--timeout", "10ms"]);
     assert.equal(late.exitCode, exitCodes.timedOut);
     assert.match(late.err, /not on all hosts yet: pulling: mac-1 .* It goes on without you/);

@@ -54,6 +54,17 @@ describe("the purge of an image", () => {
     assert.equal((await bench.run(command)).state, STATE_SUCCEEDED);
   });
 
+  it("asks again when no answer comes to what is there", async () => {
+    let lost = 0;
+    bench.parallels.interfere = ({ method }) => {
+      if (method !== "listCachedImages" || lost === 2) return;
+      lost += 1;
+      throw new ParallelsError("timed-out", "no answer");
+    };
+    assert.equal((await bench.run(command)).state, STATE_SUCCEEDED);
+    assert.deepEqual([lost, removals()], [2, 1]);
+  });
+
   it("fails, and may be tried again, when the service refuses it and the image is there", async () => {
     bench.parallels.interfere = failing("failed", ({ method }) => method === "removeCachedImage");
     const end = await bench.run(command);

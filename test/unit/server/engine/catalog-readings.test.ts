@@ -59,8 +59,8 @@ describe("what is read of a catalog", () => {
     await pool.submit(
       readOf([
         manifest("v1"),
-        manifest("v2", { isLatest: true }),
         manifest("v9", { architecture: "x86_64", isLatest: true }),
+        manifest("v2", { isLatest: true }),
       ]),
     );
     await pool.create("second", { template: asTemplateId("newest") });

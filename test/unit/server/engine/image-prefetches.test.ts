@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import type { CachedImage, HostRecord } from "../../../../server/pool/host.ts";
 import { prefetchRetriesMax } from "../../../../server/pool/image-prefetch.ts";
+import { retryBaseMs } from "../../../../server/pool/limits.ts";
 import { asCatalogId, asHostId, asTemplateId, type HostId } from "../../../../shared/ids.ts";
 import { hostFacts, wholeInventory } from "../../../support/pool/hosts.ts";
+import { checkPool } from "../../../support/pool/pool-check.ts";
 import { PoolDriver } from "../../../support/pool/pool-driver.ts";
 import { failForGood, failRetryably, hold, type ScriptedHost, succeed } from "../../../support/pool/scripted-host.ts";
 import { catalogCreate, defaultTemplate, templateCreate, uidFor } from "../../../support/pool/specs.ts";
@@ -21,7 +23,10 @@ describe("images that hosts are to pull before a VM of them is wanted", () => {
       await pool.submit(templateCreate(version, { source }));
     }
   });
-  afterEach(() => pool.close());
+  afterEach(() => {
+    checkPool(pool.view());
+    return pool.close();
+  });
 
   const record = (id: HostId): HostRecord => pool.view().hosts.get(id) ?? assert.fail();
   const prefetches = ({ id }: ScriptedHost) => record(id).prefetches ?? [];
@@ -128,6 +133,8 @@ describe("images that hosts are to pull before a VM of them is wanted", () => {
     host.onPrefetch = failRetryably;
     other.onPrefetch = failForGood;
     await ask("v1");
+    await pool.advance(retryBaseMs);
+    assert.equal(host.prefetches.length, 2, "the first time soon");
     await pool.advance(10 * minuteMs);
     assert.deepEqual([host.prefetches.length, other.prefetches.length], [1 + prefetchRetriesMax, 1]);
     for (const each of [host, other]) {
@@ -163,6 +170,16 @@ describe("images that hosts are to pull before a VM of them is wanted", () => {
       assert.deepEqual(prefetches(host), []);
       if (drop.type === "template-judge") await pool.submit({ ...judge, state: "ACTIVE" });
     }
+  });
+
+  it("are forgotten with their host", async () => {
+    const [host] = await addHosts(1);
+    assert.ok(host !== undefined);
+    host.onPrefetch = hold;
+    await ask("v1");
+    assert.equal(pool.view().pullingHosts.size, 1);
+    await pool.submit({ type: "host-delete", id: host.id, force: true });
+    assert.deepEqual([pool.view().prefetchHosts.size, pool.view().pullingHosts.size], [0, 0]);
   });
 
   it("are left alone when they have come by themselves", async () => {

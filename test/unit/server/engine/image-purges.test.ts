@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import type { TemplateJudge } from "../../../../server/pool/events/templates.ts";
 import type { CachedImage, HostRecord } from "../../../../server/pool/host.ts";
 import type { ImagePurge } from "../../../../server/pool/image-purge.ts";
-import { purgesPerBatchMax, removalsPerHostMax } from "../../../../server/pool/limits.ts";
+import { purgesPerBatchMax, removalsPerHostMax, retryBaseMs } from "../../../../server/pool/limits.ts";
 import { asCatalogId, asTemplateId } from "../../../../shared/ids.ts";
 import { changedInventory, wholeInventory } from "../../../support/pool/hosts.ts";
+import { checkPool } from "../../../support/pool/pool-check.ts";
 import { PoolDriver } from "../../../support/pool/pool-driver.ts";
 import { failRetryably, hold, refuse, type ScriptedHost, succeed } from "../../../support/pool/scripted-host.ts";
 import { catalogCreate, templateCreate, templateSpec } from "../../../support/pool/specs.ts";
@@ -34,7 +35,10 @@ describe("the images of a revoked template", () => {
     await addTemplate("v1", "v1");
     host = await addHost("mac-1", [image("v1"), image("v2")]);
   });
-  afterEach(() => pool.close());
+  afterEach(() => {
+    checkPool(pool.view());
+    return pool.close();
+  });
 
   /** @param catalogId however it is written. */
   async function addTemplate(id: string, version: string, catalogId = "macos"): Promise<void> {
@@ -134,6 +138,8 @@ describe("the images of a revoked template", () => {
       host.onPurge = answer;
       await pool.submit(judge("v1"));
       assert.equal(purges()[0]?.failure?.reason, "NoPurge");
+      await pool.advance(retryBaseMs);
+      assert.equal(host.purges.length, 2, "the first time soon");
       await pool.advance(10 * minuteMs);
       const tries = host.purges.length;
       assert.ok(tries >= 8 && tries <= 20, `${tries} tries`);
