@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
-import { runKillRounds } from "../chaos/kill-rounds.ts";
+import { runKillRounds } from "../chaos/server/kill-rounds.ts";
 
 describe("a server that is killed with SIGKILL under the load of 64 clients, again and again", () => {
   it("loses nothing that was acknowledged, and no VM is made twice", async function () {

@@ -7,17 +7,18 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { SimulatedHost } from "../../cli/lab/simulated-host.ts";
-import { VmStatus_State as State, VmSpec_Wanted as Wanted } from "../../shared/gen/es/meridian/v1/vm_pb.ts";
-import { createRandom, deriveSeed, type Random } from "../../simulator/random.ts";
-import { Account } from "../support/e2e/account.ts";
-import { startLabHosts } from "../support/e2e/lab-hosts.ts";
-import { MacWatch } from "../support/e2e/mac-watch.ts";
-import { type ServerProcess, startServerProcess } from "../support/e2e/meridian-process.ts";
-import { notDeleted, PoolClient } from "../support/e2e/pool-client.ts";
-import { until } from "../support/e2e/until.ts";
-import { runLoadClient } from "./load-client.ts";
-import { pause } from "./pause.ts";
+import type { SimulatedHost } from "../../../cli/lab/simulated-host.ts";
+import { createRandom, deriveSeed, type Random } from "../../../simulator/random.ts";
+import { Account } from "../../support/e2e/account.ts";
+import { startLabHosts } from "../../support/e2e/lab-hosts.ts";
+import { MacWatch } from "../../support/e2e/mac-watch.ts";
+import { type ServerProcess, startServerProcess } from "../../support/e2e/meridian-process.ts";
+import { notDeleted, PoolClient } from "../../support/e2e/pool-client.ts";
+import { until } from "../../support/e2e/until.ts";
+import { LoadClient } from "../load-client.ts";
+import { pause } from "../pause.ts";
+import { isSettled, macComplaints } from "../settled.ts";
+import { runLoad } from "./load.ts";
 
 export interface KillRoundsOptions {
   readonly rounds: number;
@@ -102,16 +103,12 @@ class KillRun {
     const ending = new AbortController();
     const failure = Promise.withResolvers<never>();
     failure.promise.catch(() => undefined);
-    const load = this.clients.map((client, index) =>
-      runLoadClient({
-        prefix: `c${index}`,
-        client,
-        account: this.account,
-        random: createRandom(deriveSeed(this.options.seed, index)),
-        whenServing: () => this.gate.promise,
-        signal: ending.signal,
-      }),
-    );
+    const load = this.clients.map((client, index) => {
+      const random = createRandom(deriveSeed(this.options.seed, index));
+      const { account } = this;
+      const loadClient = new LoadClient({ client, account, random, whenServing: () => this.gate.promise });
+      return runLoad(loadClient, `c${index}`, ending.signal);
+    });
     for (const client of load) client.catch((error: unknown) => failure.reject(error));
     const restartsMs: number[] = [];
     const endMs = performance.now() + (this.options.durationMs ?? Number.POSITIVE_INFINITY);
@@ -161,27 +158,9 @@ class KillRun {
 
   /** Nothing more is asked: every VM becomes what is wanted of it, and the Macs have these VMs and no other. */
   private async settle(): Promise<void> {
-    await until(
-      "all has settled",
-      async () => (await this.auditor.listVms(notDeleted)).every(({ spec, status }) => isSettled(spec, status)),
-      settleMaxMs,
-    );
+    await until("all has settled", async () => (await this.auditor.listVms(notDeleted)).every(isSettled), settleMaxMs);
     await this.audit(this.options.rounds);
-    const owned = new Set(this.account.living.map(({ uid }) => uid));
-    const present = new Set(this.watch.uids());
-    const orphans = [...present].filter((uid) => !owned.has(uid));
-    const missing = [...owned].filter((uid) => uid === undefined || !present.has(uid));
-    if (orphans.length + missing.length > 0) {
-      throw new Error(`on the Macs are VMs that nobody owns: [${orphans.join()}], and not: [${missing.join()}]`);
-    }
+    const complaints = macComplaints(this.watch, this.account);
+    if (complaints.length > 0) throw new Error(complaints.join("; "));
   }
-}
-
-function isSettled(
-  spec: { readonly wanted: Wanted } | undefined,
-  status: { readonly state: State } | undefined,
-): boolean {
-  const state = status?.state;
-  if (spec?.wanted === Wanted.RUNNING) return state === State.RUNNING;
-  return spec?.wanted === Wanted.STOPPED && state === State.STOPPED;
 }
