@@ -64,7 +64,7 @@ export function writeContextFile(path: string, content: ContextFile): void {
 
 function asContextFile(value: unknown): ContextFile {
   if (!isRecord(value) || !isRecord(value["contexts"])) throw new Error("it is not of the expected form");
-  const contexts: Record<string, ServerContext> = {};
+  const contexts = new Map<string, ServerContext>();
   for (const [name, context] of Object.entries(value["contexts"])) {
     if (!isRecord(context) || typeof context["server"] !== "string") throw new Error(`"${name}" names no server`);
     const { server, token, ca, caFingerprint } = context;
@@ -72,14 +72,16 @@ function asContextFile(value: unknown): ContextFile {
     // A pin that cannot be read must not count as none.
     if (caFingerprint !== undefined && pin === undefined)
       throw new Error(`"${name}" has no caFingerprint of the right form`);
-    contexts[name] = {
+    contexts.set(name, {
       server,
       ...(typeof token === "string" && { token }),
       ...(pin !== undefined && { caFingerprint: pin }),
       ...(typeof ca === "string" && { ca }),
-    };
+    });
   }
-  return { ...(typeof value["current"] === "string" && { current: value["current"] }), contexts };
+  const current = value["current"];
+  // As own fields, whatever they are called.
+  return { ...(typeof current === "string" && { current }), contexts: Object.fromEntries(contexts) };
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

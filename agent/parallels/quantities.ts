@@ -12,6 +12,7 @@ const bytesByUnit: ReadonlyMap<string, number> = new Map([
 
 /** Whole MiB of "8192Mb", "8 GB", "538000 MB", "65536" or 65536; 0 for what is no size. */
 export function parseSizeMib(size: unknown): number {
+  if (typeof size !== "string" && typeof size !== "number") return 0;
   const match = /^\s*(\d{1,20}(?:\.\d{1,20})?)\s*(?:(b)|([kmgt]?)(?:i?b)?)\s*$/i.exec(String(size));
   const unitBytes = bytesByUnit.get((match?.[2] ?? match?.[3] ?? "").toLowerCase());
   if (match?.[1] === undefined || unitBytes === undefined) return 0;

@@ -5,6 +5,12 @@ const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h
 
 /** Milliseconds; a number without a unit counts seconds. */
 export function parseDurationMs(text: string): number {
+  const durationMs = readDurationMs(text);
+  if (!Number.isSafeInteger(durationMs)) throw new InvalidArgumentError("That is longer than anything lasts.");
+  return durationMs;
+}
+
+function readDurationMs(text: string): number {
   if (/^\d+(\.\d+)?$/.test(text)) return Math.round(Number(text) * 1000);
   if (!/^(\d+(\.\d+)?(ms|[smhd]))+$/.test(text)) {
     throw new InvalidArgumentError("Write a duration such as 90s, 5m or 1h30m.");

@@ -18,15 +18,16 @@ export interface LabelChanges {
 
 /** Understands key=value (set) and key- (remove). */
 export function parseLabelChanges(texts: readonly string[]): LabelChanges {
-  const set: Record<string, string> = {};
+  const set = new Map<string, string>();
   const removed: string[] = [];
   for (const text of texts) {
     const separator = text.indexOf("=");
-    if (separator > 0) set[text.slice(0, separator)] = text.slice(separator + 1);
+    if (separator > 0) set.set(text.slice(0, separator), text.slice(separator + 1));
     else if (separator < 0 && text.length > 1 && text.endsWith("-")) removed.push(text.slice(0, -1));
     else throw new InvalidArgumentError(`${text}: write key=value to set a label, key- to remove one.`);
   }
-  return { set, removed };
+  // As own fields, whatever they are called.
+  return { set: Object.fromEntries(set), removed };
 }
 
 /** Labels in the order of their keys: a=1,b=2. */

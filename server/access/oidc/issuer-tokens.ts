@@ -43,8 +43,11 @@ export async function proveToken(token: string, expected: ExpectedToken): Promis
     if (error instanceof errors.JOSEError) throw refused(expected, problemOf(error, expected));
     throw error;
   }
-  const { sub: subject = "", exp = 0 } = claims;
-  if (subject === "") throw refused(expected, "it does not say who its holder is (`sub`)");
+  const { exp = 0 } = claims;
+  // The library checks that it is there, and not what it is.
+  const subject: unknown = claims.sub;
+  if (typeof subject !== "string" || subject === "")
+    throw refused(expected, "it does not say who its holder is (`sub`)");
   if (subject.length > subjectLengthMax || /\p{Cc}/u.test(subject)) {
     throw refused(expected, `its \`sub\` is longer than ${subjectLengthMax} characters, or not printable`);
   }
