@@ -1,11 +1,10 @@
 /** `npm run bench`: measures scenarios against a real server, and prints what came out. */
 import { writeFileSync } from "node:fs";
 import { availableParallelism, loadavg } from "node:os";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command, Option } from "@commander-js/extra-typings";
 import { writeFigures } from "./figures-page.ts";
-import { PoolUnderLoad } from "./load/pool-under-load.ts";
+import { measureScenario } from "./measure.ts";
 import { momentMs } from "./moment.ts";
 import { formatPageTable, formatTable, jsonLines, type Measured } from "./report.ts";
 import type { Scenario } from "./scenario.ts";
@@ -59,25 +58,11 @@ function chosenScenarios(wanted: readonly string[]): readonly Scenario[] {
 async function measure(scenario: Scenario): Promise<Measured> {
   process.stdout.write(`${scenario.name}: ${scenario.title} … `);
   const startMs = momentMs();
-  const pools: PoolUnderLoad[] = [];
-  const broken = Promise.withResolvers<never>();
-  try {
-    const measuring = scenario.measure({
-      isShort: options.short === true,
-      openPool: async (poolOptions) => {
-        const directory = join(disk.path, `${scenario.name}-${pools.length}`);
-        const pool = await PoolUnderLoad.open({ ...poolOptions, directory, profileDir: options.cpuProf });
-        pools.push(pool);
-        pool.fleet.failed.catch(broken.reject);
-        return pool;
-      },
-    });
-    // If an agent breaks first, what becomes of the scenario says nothing.
-    measuring.catch(() => undefined);
-    const runs = await Promise.race([measuring, broken.promise]);
-    process.stdout.write(`${((momentMs() - startMs) / 1000).toFixed(1)} s\n`);
-    return { scenario, runs };
-  } finally {
-    for (const pool of pools) await pool.close();
-  }
+  const runs = await measureScenario(scenario, {
+    directory: disk.path,
+    isShort: options.short === true,
+    profileDir: options.cpuProf,
+  });
+  process.stdout.write(`${((momentMs() - startMs) / 1000).toFixed(1)} s\n`);
+  return { scenario, runs };
 }

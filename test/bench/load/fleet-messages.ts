@@ -9,6 +9,8 @@ export interface FleetOrder {
   readonly count: number;
   /** The time between heartbeats. Absent: as the server says. */
   readonly heartbeatPeriodMs?: number;
+  /** Lets the hosts into a secure pool. Absent: the server asks nobody. */
+  readonly joinToken?: string;
 }
 
 export type FleetReport =

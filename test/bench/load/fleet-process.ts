@@ -1,24 +1,33 @@
 /** A process full of scripted agents; it ends with the process that started it. */
+import type { TlsCredentials } from "../../../agent/link/tls-credentials.ts";
+import { forEachConcurrently } from "../concurrently.ts";
 import { momentMs } from "../moment.ts";
 import type { FleetOrder, FleetReport } from "./fleet-messages.ts";
 import { ScriptedAgent } from "./scripted-agent.ts";
+import { enrolHost } from "./secure-access.ts";
 
 /** How many agents dial at once: more only wait for each other on two cores. */
 const dialingMax = 64;
+/** And how many enrol. */
+const enrollingMax = 8;
 
-process.on("message", (order: FleetOrder) => connect(order));
+process.on("message", (order: FleetOrder) => void connect(order));
 process.once("disconnect", () => process.exit());
 process.on("uncaughtException", (error) => {
   report({ kind: "failed", message: error.stack ?? error.message });
 });
 
-function connect({ server, first, count, heartbeatPeriodMs }: FleetOrder): void {
-  const waiting = Array.from({ length: count }, (_, index) => {
+async function connect({ server, first, count, heartbeatPeriodMs, joinToken }: FleetOrder): Promise<void> {
+  const hosts = Array.from({ length: count }, (_, index) => `mac-${first + index}`);
+  const shown = joinToken === undefined ? undefined : await enrolAll(joinToken, hosts);
+  const waiting = hosts.map((host) => {
     let wasOpen = false;
+    const credentials = shown?.get(host);
     return new ScriptedAgent({
-      host: `mac-${first + index}`,
+      host,
       server,
       heartbeatPeriodMs,
+      ...(credentials === undefined ? {} : { credentials }),
       onOpen: () => {
         if (wasOpen) return;
         wasOpen = true;
@@ -31,6 +40,14 @@ function connect({ server, first, count, heartbeatPeriodMs }: FleetOrder): void 
   });
   let open = 0;
   for (const agent of waiting.splice(-dialingMax)) agent.connect();
+}
+
+async function enrolAll(joinToken: string, hosts: readonly string[]): Promise<ReadonlyMap<string, TlsCredentials>> {
+  const shown = new Map<string, TlsCredentials>();
+  await forEachConcurrently(hosts, enrollingMax, async (host) => {
+    shown.set(host, await enrolHost(joinToken, host));
+  });
+  return shown;
 }
 
 function report(message: FleetReport): void {

@@ -8,6 +8,8 @@ export interface FleetOptions {
   readonly hosts: number;
   /** The time between heartbeats. Default: as the server says. */
   readonly heartbeatPeriodMs?: number | undefined;
+  /** Lets the hosts into a secure pool. Default: the server asks nobody. */
+  readonly joinToken?: string | undefined;
 }
 
 /** As many agents as one process can keep up with. */
@@ -21,7 +23,7 @@ export class Fleet {
   /** Rejects when an agent breaks: nothing measured after that means anything. */
   readonly failed: Promise<never> = this.failing.promise;
 
-  constructor({ server, hosts, heartbeatPeriodMs }: FleetOptions) {
+  constructor({ server, hosts, heartbeatPeriodMs, joinToken }: FleetOptions) {
     const firsts = Array.from({ length: Math.ceil(hosts / agentsPerProcessMax) }, (_, at) => at * agentsPerProcessMax);
     this.failed.catch(() => undefined);
     this.children = firsts.map(() => fork(new URL("fleet-process.ts", import.meta.url)));
@@ -33,6 +35,7 @@ export class Fleet {
         first,
         count: Math.min(agentsPerProcessMax, hosts - first),
         ...(heartbeatPeriodMs === undefined ? {} : { heartbeatPeriodMs }),
+        ...(joinToken === undefined ? {} : { joinToken }),
       };
       return this.start(child, order);
     });

@@ -15,12 +15,18 @@ import { type ChannelCredentials, Client, type ClientReadableStream, credentials
 /** An answer that takes longer has failed, in ms. */
 const callMaxMs = 60_000;
 
+/** Who calls, and how the server is told so. */
+export interface Caller {
+  readonly credentials: ChannelCredentials;
+  readonly token: string;
+}
+
 export class PoolClient {
   private readonly client: Client;
   private readonly metadata = new Metadata();
 
   /** @param address `host:port`. @param caller absent: the server asks nobody. */
-  constructor(address: string, caller?: { readonly credentials: ChannelCredentials; readonly token: string }) {
+  constructor(address: string, caller?: Caller) {
     const channel = caller?.credentials ?? credentials.createInsecure();
     if (caller !== undefined) this.metadata.set("authorization", `Bearer ${caller.token}`);
     this.client = new Client(address, channel, { "grpc.use_local_subchannel_pool": 1 });

@@ -2,15 +2,18 @@
 
 import { required } from "../../../shared/assert.ts";
 import { PoolService } from "../../../shared/gen/es/meridian/v1/pool_service_pb.ts";
+import { Role } from "../../../shared/gen/es/meridian/v1/service_account_pb.ts";
 import { TemplateService } from "../../../shared/gen/es/meridian/v1/template_service_pb.ts";
 import { Architecture, GuestOs } from "../../../shared/gen/es/meridian/v1/types_pb.ts";
 import { VmService } from "../../../shared/gen/es/meridian/v1/vm_service_pb.ts";
+import { forEachConcurrently } from "../concurrently.ts";
 import { pause } from "../moment.ts";
 import { openFilesMax } from "../process-usage.ts";
 import { type ServerAddresses, ServerProcess } from "../server-process.ts";
 import { Fleet } from "./fleet.ts";
-import { PoolClient } from "./pool-client.ts";
+import { type Caller, PoolClient } from "./pool-client.ts";
 import { goldenVms } from "./scripted-mac.ts";
+import { SecureAccess } from "./secure-access.ts";
 import { isGone, VmWatch } from "./vm-watch.ts";
 
 export interface PoolUnderLoadOptions {
@@ -22,6 +25,8 @@ export interface PoolUnderLoadOptions {
   /** The time between heartbeats. Default: as the server says. */
   readonly heartbeatPeriodMs?: number;
   readonly profileDir?: string | undefined;
+  /** Whether agents and clients have to prove themselves, over TLS. Default: the server is insecure. */
+  readonly isSecure?: boolean | undefined;
 }
 
 /** A VM as its maker knows it. */
@@ -41,17 +46,20 @@ export class PoolUnderLoad {
   private current: ServerProcess;
   private clients: readonly PoolClient[];
   private readonly options: PoolUnderLoadOptions;
+  /** Who the clients are; absent: nobody asks. */
+  private readonly caller: Caller | undefined;
   private currentWatch: VmWatch;
   private madeCount = 0;
 
   static async open(options: PoolUnderLoadOptions): Promise<PoolUnderLoad> {
     checkOpenFiles(options.hosts);
-    const { directory, profileDir, hosts, heartbeatPeriodMs } = options;
-    const server = new ServerProcess({ directory, profileDir });
+    const { directory, profileDir, hosts, heartbeatPeriodMs, isSecure } = options;
+    const server = new ServerProcess({ directory, profileDir, isSecure });
     const addresses = await server.serving();
-    const clients = Array.from({ length: options.clients ?? 1 }, () => new PoolClient(addresses.grpc));
-    const fleet = new Fleet({ server: addresses.agent, hosts, heartbeatPeriodMs });
-    const pool = new PoolUnderLoad(options, { server, addresses, clients, fleet });
+    const { caller, joinToken } = isSecure === true ? await admit(server, addresses, hosts) : {};
+    const clients = Array.from({ length: options.clients ?? 1 }, () => new PoolClient(addresses.grpc, caller));
+    const fleet = new Fleet({ server: addresses.agent, hosts, heartbeatPeriodMs, joinToken });
+    const pool = new PoolUnderLoad(options, { server, addresses, clients, fleet, caller });
     try {
       await pool.prepare();
     } catch (error) {
@@ -68,6 +76,7 @@ export class PoolUnderLoad {
       readonly addresses: ServerAddresses;
       readonly clients: readonly PoolClient[];
       readonly fleet: Fleet;
+      readonly caller: Caller | undefined;
     },
   ) {
     this.options = options;
@@ -75,6 +84,7 @@ export class PoolUnderLoad {
     this.addresses = parts.addresses;
     this.clients = parts.clients;
     this.fleet = parts.fleet;
+    this.caller = parts.caller;
     this.currentWatch = new VmWatch(this.client(0), 0n);
   }
 
@@ -136,14 +146,14 @@ export class PoolUnderLoad {
 
   /** Starts another server on the same data and ports; it may not serve yet. */
   startServer(): void {
-    const { directory, profileDir } = this.options;
-    this.current = new ServerProcess({ directory, profileDir, addresses: this.addresses });
+    const { directory, profileDir, isSecure } = this.options;
+    this.current = new ServerProcess({ directory, profileDir, isSecure, addresses: this.addresses });
   }
 
   /** Ends the clients, and with them the watch, and has new ones. */
   replaceClients(): void {
     for (const client of this.clients) client.close();
-    this.clients = this.clients.map(() => new PoolClient(this.addresses.grpc));
+    this.clients = this.clients.map(() => new PoolClient(this.addresses.grpc, this.caller));
   }
 
   async close(): Promise<void> {
@@ -171,6 +181,22 @@ export class PoolUnderLoad {
   }
 }
 
+/** A program that may do everything, without limits, and a token with which the hosts come in. */
+async function admit(
+  server: ServerProcess,
+  { grpc }: ServerAddresses,
+  hosts: number,
+): Promise<{ readonly caller: Caller; readonly joinToken: string }> {
+  const access = new SecureAccess(server, grpc);
+  try {
+    await access.setLimits(false);
+    const token = await access.makeAccount("builds", Role.ADMIN);
+    return { caller: access.caller(token), joinToken: await access.makeJoinToken(hosts) };
+  } finally {
+    access.close();
+  }
+}
+
 const templateSpecs = {
   macos: {
     source: { case: "hostVm", value: { vmName: goldenVms.macos } },
@@ -185,19 +211,6 @@ const templateSpecs = {
     resources: { cpuCount: 1, memoryMib: 1024, diskMib: 10_000 },
   },
 } as const;
-
-/** Calls `action` for every item, for so many at once; each of those has a number of its own. */
-export async function forEachConcurrently<T>(
-  items: readonly T[],
-  workers: number,
-  action: (item: T, worker: number) => Promise<void>,
-): Promise<void> {
-  const rest = items.values();
-  const work = async (worker: number): Promise<void> => {
-    for (const item of rest) await action(item, worker);
-  };
-  await Promise.all(Array.from({ length: workers }, (_, worker) => work(worker)));
-}
 
 function checkOpenFiles(hosts: number): void {
   const most = openFilesMax();

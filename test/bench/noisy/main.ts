@@ -37,8 +37,8 @@ const disk = openScratchDisk(fileURLToPath(new URL("../../../.bench", import.met
 process.once("exit", () => disk.remove());
 const pool = await SecurePoolUnderLoad.open(join(disk.path, "noisy"));
 const noise = fork(new URL("noise.ts", import.meta.url));
-const noisyToken = await pool.makeAccount("noisy");
-const quiet = pool.client(await pool.makeAccount("quiet"));
+const noisyToken = await pool.access.makeAccount("noisy");
+const quiet = pool.client(await pool.access.makeAccount("quiet"));
 await pool.makeTemplate("linux");
 const waiting = new Map<number, number>();
 let beatsMs: number[] = [];
@@ -68,7 +68,7 @@ await pool.close();
 process.exit();
 
 async function takeTurn(phase: Phase): Promise<Turn> {
-  await pool.setLimits(phase !== "noise, no limits");
+  await pool.access.setLimits(phase !== "noise, no limits");
   if (phase === "no noise") {
     await pause(1_000);
     return { ...(await measure(measuredMs)), answeredPerSecond: 0, refusedPerSecond: 0 };
@@ -85,7 +85,7 @@ async function takeTurn(phase: Phase): Promise<Turn> {
 }
 
 function shout(): Promise<void> {
-  const order: NoiseOrder = { kind: "start", server: pool.addresses.grpc, ca: pool.ca, token: noisyToken };
+  const order: NoiseOrder = { kind: "start", server: pool.addresses.grpc, ca: pool.access.ca, token: noisyToken };
   return new Promise((resolve, reject) => {
     noise.send(order, (error) => (error === null ? resolve() : reject(error)));
   });

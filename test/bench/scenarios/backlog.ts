@@ -1,5 +1,6 @@
 import { required } from "../../../shared/assert.ts";
-import { forEachConcurrently, type PoolUnderLoad } from "../load/pool-under-load.ts";
+import { forEachConcurrently } from "../concurrently.ts";
+import type { PoolUnderLoad } from "../load/pool-under-load.ts";
 import type { RunResult } from "../metrics.ts";
 import { pause } from "../moment.ts";
 import { latency, withUsage } from "../runs.ts";

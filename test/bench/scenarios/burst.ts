@@ -1,4 +1,5 @@
-import { forEachConcurrently, type MadeVm, type PoolUnderLoad } from "../load/pool-under-load.ts";
+import { forEachConcurrently } from "../concurrently.ts";
+import type { MadeVm, PoolUnderLoad } from "../load/pool-under-load.ts";
 import { isPlaced, isRunning } from "../load/vm-watch.ts";
 import type { RunResult } from "../metrics.ts";
 import { momentMs } from "../moment.ts";

@@ -1,5 +1,6 @@
 import { required } from "../../../shared/assert.ts";
-import { forEachConcurrently, type MadeVm, type PoolUnderLoad, type TemplateName } from "../load/pool-under-load.ts";
+import { forEachConcurrently } from "../concurrently.ts";
+import type { MadeVm, PoolUnderLoad, TemplateName } from "../load/pool-under-load.ts";
 import { isPending, isPlaced, isRunning } from "../load/vm-watch.ts";
 import { type Repetition, repeatLatency } from "../runs.ts";
 import type { Scenario } from "../scenario.ts";
