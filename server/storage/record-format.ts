@@ -68,9 +68,17 @@ export function decodeRecord<Value extends object>(kind: RecordKind<Value>, entr
     const message = `the record ${entry.key} has version ${version}, and this Meridian knows ${present} at most; start a newer one`;
     throw new StoreError("newer", message);
   }
-  const migrated = kind.migrations.slice(version - 1).reduce((older, migrate) => migrate(older), record);
   // What was encoded as a Value, verified by the store's checksum and migrated, is a Value again.
-  return migrated as Value;
+  return migrated(kind.migrations.slice(version - 1), record, entry) as Value;
+}
+
+/** A migration counts on what its version wrote, and may throw anything over something else. */
+function migrated(migrations: readonly Migration[], record: JsonObject, { key }: StoreEntry): JsonObject {
+  try {
+    return migrations.reduce((older, migrate) => migrate(older), record);
+  } catch (error) {
+    throw new StoreError("damaged", `the record ${key} is not what its version wrote; restore a backup`, error);
+  }
 }
 
 interface Envelope {

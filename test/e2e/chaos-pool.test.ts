@@ -4,7 +4,7 @@ import { runPool } from "../chaos/pool/pool-run.ts";
 
 describe("a pool whose server, agents, links and local APIs are killed, frozen and cut off while builds ask for VMs", () => {
   it("accounts for every create that it acknowledged, and leaves nothing on the Macs", async function () {
-    this.timeout(180_000);
+    this.timeout(240_000);
     const report = await runPool({
       hosts: 10,
       vms: 100,
@@ -13,6 +13,7 @@ describe("a pool whose server, agents, links and local APIs are killed, frozen a
       serverPauseMs: 4_000,
       hostPauseMs: 6_000,
       losesHosts: false,
+      settleMaxMs: 60_000,
     });
     assert.deepEqual(report.complaints, []);
     assert.deepEqual(report.failures, {});

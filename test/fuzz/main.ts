@@ -1,6 +1,7 @@
 /** `npm run fuzz`: bad input on purpose, for every decoder and every port. */
-import { Command, InvalidArgumentError } from "@commander-js/extra-typings";
+import { Command } from "@commander-js/extra-typings";
 import { renderTable } from "../../cli/output/table.ts";
+import { wholeNumber } from "../../cli/values/number.ts";
 import { keptInputs, readKept, targetOf } from "./corpus.ts";
 import { type FuzzReport, fuzzTarget, replayInput } from "./run-target.ts";
 import type { TargetMaker } from "./target.ts";
@@ -8,15 +9,18 @@ import { targets } from "./targets.ts";
 
 const names = targets.map(({ name }) => name);
 
+/** fast-check takes seeds and numbers of runs of 32 bits. */
+const countMax = 2 ** 31 - 1;
+
 const program = new Command("fuzz")
   .description(
     "Feeds every decoder and every port with inputs that are almost right. Each input is decoded, or refused as declared; " +
       "whatever else happens is a bug: its input is shrunk, printed and kept in test/fuzz/corpus, where it is tried from then on.",
   )
   .option("--target <name...>", `which ones: ${names.join(", ")} (default: all)`)
-  .option("--seed <n>", "repeats the inputs", whole, Math.floor(Math.random() * 2 ** 31))
-  .option("--runs <n>", "inputs for each target", whole, 2_000)
-  .option("--seconds <n>", "the most time for each target", whole)
+  .option("--seed <n>", "repeats the inputs", wholeNumber(0, countMax), Math.floor(Math.random() * countMax))
+  .option("--runs <n>", "inputs for each target", wholeNumber(0, countMax), 2_000)
+  .option("--seconds <n>", "the most time for each target", wholeNumber(0, countMax))
   .option("--replay <file>", "try this one input of the corpus, for the target whose folder it lies in")
   .option("--json", "print the figures as JSON")
   .addHelpText("after", "\nEnds with 0 if nothing was found, and with 1 otherwise.")
@@ -89,9 +93,4 @@ function withoutBytes({ found, ...report }: FuzzReport): object {
 function shown(bytes: Uint8Array): string {
   const text = JSON.stringify(Buffer.from(bytes).toString("latin1"));
   return text.length > 500 ? `${text.slice(0, 500)}… (${bytes.length} bytes)` : text;
-}
-
-function whole(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("It must be a whole number.");
-  return Number(text);
 }

@@ -1,5 +1,6 @@
 /** Inputs that are almost right: real ones with bytes flipped, pieces cut, repeated and inserted, and values of JSON exchanged. */
 import * as fc from "fast-check";
+import { parseJson } from "../../agent/parallels/decoders.ts";
 
 export interface MutationSource {
   readonly samples: readonly Uint8Array[];
@@ -122,7 +123,7 @@ const nastyValues: readonly unknown[] = [
 const exchangedValue: fc.Arbitrary<Mutation> = fc
   .tuple(fc.nat(), fc.constantFrom(...nastyValues))
   .map(([which, value]) => (input) => {
-    const parsed = parsedJson(input);
+    const parsed = parseJson(input.toString("utf8"));
     if (parsed === undefined) return input;
     const slots = slotsOf(parsed.value);
     const slot = slots[which % (slots.length + 1)];
@@ -130,14 +131,6 @@ const exchangedValue: fc.Arbitrary<Mutation> = fc
     slot.owner[slot.key] = value;
     return Buffer.from(JSON.stringify(parsed.value));
   });
-
-function parsedJson(input: Buffer): { readonly value: unknown } | undefined {
-  try {
-    return { value: JSON.parse(input.toString("utf8")) };
-  } catch {
-    return undefined;
-  }
-}
 
 interface Slot {
   readonly owner: Record<string, unknown>;

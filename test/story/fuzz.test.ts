@@ -15,6 +15,8 @@ describe("bad input on purpose", () => {
       const report = await fuzzTarget(maker, { seed: 1, runs: isPort ? portRuns : runs, keepsFound: false });
       assert.equal(report.found?.error, undefined);
       assert.ok(report.inputs >= (isPort ? portRuns : runs));
+      // Nothing but refusals would say nothing of what comes after them.
+      assert.ok(report.decoded > 0, "no input was decoded");
     });
   }
 });

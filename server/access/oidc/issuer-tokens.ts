@@ -78,8 +78,9 @@ function refused({ name }: ExpectedToken, problem: string): MeridianError {
   });
 }
 
-function timeOf(seconds: number | undefined): string {
-  const time = new Date((seconds ?? 0) * 1000);
+/** @param seconds what stands in the token, whatever it is. */
+function timeOf(seconds: unknown): string {
+  const time = new Date(typeof seconds === "number" ? seconds * 1000 : Number.NaN);
   return Number.isNaN(time.getTime()) ? "no date" : time.toISOString();
 }
 

@@ -6,7 +6,8 @@ import { writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Command, InvalidArgumentError } from "@commander-js/extra-typings";
+import { Command } from "@commander-js/extra-typings";
+import { wholeNumber } from "../../../cli/values/number.ts";
 import { measureScenario } from "../measure.ts";
 import type { RunResult } from "../metrics.ts";
 import { momentMs } from "../moment.ts";
@@ -19,7 +20,7 @@ const defaultNames = ["idle-create", "burst-500", "hosts-10k"];
 const program = new Command("bench:security")
   .description("Measures scenarios without and with security, in turns; each turn has a server of its own.")
   .argument("[scenario...]", `which ones (default: ${defaultNames.join(", ")})`)
-  .option("--rounds <n>", "turns of each kind", parseRounds, 3)
+  .option("--rounds <n>", "turns of each kind", wholeNumber(1, 100), 3)
   .option("--json <file>", "write the figures there, for programs")
   .option("--short", "few hosts, few samples: only shows that it works")
   .parse();
@@ -54,10 +55,4 @@ async function compare(name: string): Promise<Compared> {
     }
   }
   return { scenario: name, ...runs };
-}
-
-function parseRounds(text: string): number {
-  const rounds = Number(text);
-  if (!Number.isInteger(rounds) || rounds < 1) throw new InvalidArgumentError("It must be a whole number above 0.");
-  return rounds;
 }

@@ -1,5 +1,6 @@
 /** `npm run chaos:pool`: a pool in the large under failures, with the account in the end. */
 import { Command, InvalidArgumentError } from "@commander-js/extra-typings";
+import { wholeNumber } from "../../../cli/values/number.ts";
 import { type PoolRunReport, runPool } from "./pool-run.ts";
 import { formatReport } from "./report.ts";
 
@@ -11,12 +12,17 @@ const program = new Command("chaos:pool")
     "Runs a server, agents as processes and simulated Macs with their local APIs, kills, freezes and cuts them off while " +
       "builds ask for VMs, and draws up an account: every create that was acknowledged, and every VM on a Mac.",
   )
-  .option("--hosts <n>", "Macs, each with an agent process of some 90 MB", count, 100)
-  .option("--vms <n>", "how many VMs are asked for", count, 4000)
-  .option("--minutes <n>", "over how long they are asked for", minutes, 10)
-  .option("--seed <n>", "repeats the choices, if not the moments", count, Math.floor(Math.random() * 2 ** 31))
-  .option("--server-pause <seconds>", "mean pause between two faults of the server", minutes, 30)
-  .option("--host-pause <seconds>", "mean pause between two faults of one host", minutes, 60)
+  .option("--hosts <n>", "Macs, each with an agent process of some 90 MB", wholeNumber(1, 1000), 100)
+  .option("--vms <n>", "how many VMs are asked for", wholeNumber(1, 1_000_000), 4000)
+  .option("--minutes <n>", "over how long they are asked for", aboveZero, 10)
+  .option(
+    "--seed <n>",
+    "repeats the choices, if not the moments",
+    wholeNumber(0, 2 ** 31),
+    Math.floor(Math.random() * 2 ** 31),
+  )
+  .option("--server-pause <seconds>", "mean pause between two faults of the server", aboveZero, 30)
+  .option("--host-pause <seconds>", "mean pause between two faults of one host", aboveZero, 60)
   .option("--json", "print the account as JSON")
   .addHelpText(
     "after",
@@ -53,6 +59,7 @@ async function run(): Promise<PoolRunReport | undefined> {
       serverPauseMs: options.serverPause * 1000,
       hostPauseMs: options.hostPause * 1000,
       losesHosts: true,
+      settleMaxMs: 180_000,
       onProgress: say,
       signal: interrupt.signal,
     });
@@ -63,12 +70,7 @@ async function run(): Promise<PoolRunReport | undefined> {
   }
 }
 
-function count(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("It must be a whole number.");
-  return Number(text);
-}
-
-function minutes(text: string): number {
+function aboveZero(text: string): number {
   const value = Number(text);
   if (!(value > 0)) throw new InvalidArgumentError("It must be a number above 0.");
   return value;

@@ -36,6 +36,8 @@ export interface PoolRunOptions {
   /** The mean pause between two faults of one host. */
   readonly hostPauseMs: number;
   readonly losesHosts: boolean;
+  /** How long all may take to settle when nothing goes wrong any more, and then the Macs to be empty. */
+  readonly settleMaxMs: number;
   /** Told as it goes, every few seconds. */
   readonly onProgress?: (line: string) => void;
   /** Ends it early, with all that it started. */
@@ -69,8 +71,6 @@ export interface PoolRunReport {
 /** Processes that are started at once. */
 const startsAtOnce = 4;
 const progressMs = 5_000;
-/** How long all may take to settle when nothing goes wrong any more. */
-const settleMaxMs = 180_000;
 /** How many connections the builds share. */
 const connections = 16;
 /** The least that the settings allow: hosts shall be lost within a run. */
@@ -229,6 +229,7 @@ class PoolRun {
   /** Waits until all is as it should be, ends what is left, and returns what does not add up. */
   private async settle(): Promise<readonly string[]> {
     const { hosts, server } = this.parts;
+    const { settleMaxMs } = this.options;
     const lastWords = [server, ...hosts].flatMap((part) => part.lastWords ?? []);
     const complaints = lastWords.map((words) => `a process ended by itself: ${words}`);
     const noteOverdue = (error: unknown): void => {
@@ -240,7 +241,9 @@ class PoolRun {
     complaints.push(
       ...this.account.audit(await this.auditor.listVms(notDeleted)),
       ...macComplaints(this.watch, this.account),
-      ...this.watch.doubledAttempts.map((name) => `${name} ran twice, or was there twice`),
+      ...this.watch.doubledAttempts.map(
+        (name) => `${name} was made again beside one that was there, or after one that had run`,
+      ),
     );
     await Promise.all(this.counts.kept.map((vm) => this.auditor.vms.deleteVm({ name: `vms/${vm.id}`, force: true })));
     await until("the Macs are empty", () => this.watch.uids().length === 0, settleMaxMs).catch(noteOverdue);

@@ -1,11 +1,11 @@
 /** A real server process whose ports are fuzzed, and what must hold of it all the while. */
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { type Socket, connect as tcpConnect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as tlsConnect } from "node:tls";
-import { MeridianProcess, type ServerProcess, startServerProcess } from "../../support/e2e/meridian-process.ts";
+import { type MeridianProcess, type ServerProcess, startServerProcess } from "../../support/e2e/meridian-process.ts";
 import { until } from "../../support/e2e/until.ts";
 import { expect } from "../target.ts";
 
@@ -27,9 +27,7 @@ export class FuzzedServer {
   static async open(isSecure: boolean): Promise<FuzzedServer> {
     const scratch = await mkdtemp(join(tmpdir(), "meridian-fuzz-"));
     try {
-      const { process, addresses } = isSecure
-        ? await startSecure(scratch)
-        : await startServerProcess(join(scratch, "data"));
+      const { process, addresses } = await startServerProcess(join(scratch, "data"), undefined, { isSecure });
       return new FuzzedServer({ scratch, process, addresses, isSecure });
     } catch (error) {
       await rm(scratch, { recursive: true, force: true });
@@ -92,22 +90,11 @@ export class FuzzedServer {
     await rm(this.scratch, { recursive: true, force: true });
   }
 
+  /** 0 where the system does not tell, as macOS does not. */
   private openFiles(): number {
-    return readdirSync(`/proc/${this.process.child.pid}/fd`).length;
+    const folder = `/proc/${this.process.child.pid}/fd`;
+    return existsSync(folder) ? readdirSync(folder).length : 0;
   }
-}
-
-async function startSecure(scratch: string): Promise<ServerProcess> {
-  const dataDir = join(scratch, "data");
-  const ports = ["--listen", "--agent-listen", "--http-listen"].map((flag) => `${flag}=127.0.0.1:0`);
-  const process = new MeridianProcess(["server", `--data-dir=${dataDir}`, ...ports]);
-  await until("the server serves", () => {
-    if (!process.isRunning) throw new Error(`the server ended: ${process.stderr}`);
-    return process.stderr.includes('"serving"');
-  });
-  // The server writes the file in one piece, and its form is part of its interface.
-  const addresses = JSON.parse(readFileSync(join(dataDir, "addresses.json"), "utf8")) as ServerProcess["addresses"];
-  return { process, addresses };
 }
 
 function ask(socket: Socket, signal: AbortSignal): Promise<string> {

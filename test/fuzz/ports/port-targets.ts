@@ -1,14 +1,15 @@
 /** The ports of a running server, as whoever reaches them can use them. */
 import { request as httpRequest } from "node:http";
 import { Client, credentials, type ServiceError, status } from "@grpc/grpc-js";
+import { isObject, parseJson, textAt } from "../../../agent/parallels/decoders.ts";
 import { guardedServices } from "../../../server/access/permissions.ts";
 import { linkSamples } from "../link-samples.ts";
 import { expect, type Target, type TargetMaker, textOf, type Verdict } from "../target.ts";
 import { callBytes, hostileBytes } from "./frames.ts";
 import { FuzzedServer, type PortName } from "./fuzzed-server.ts";
-import { type CallInput, requestSamples } from "./request-samples.ts";
+import { requestSamples } from "./request-samples.ts";
 
-/** How long a connection is kept open for an answer, in ms; half of it is closed at once. */
+/** How long a connection is kept open for an answer, in ms; our half is closed at once. */
 const answerMaxMs = 150;
 /** After so many inputs the server is asked whether it is well. */
 const wellEvery = 25;
@@ -122,24 +123,17 @@ const calls = portTarget({
   async judge(server, input) {
     const { path, body } = callOf(textOf(input));
     const { code, answer } = await post(server, path, body);
-    let error: unknown;
-    try {
-      error = (JSON.parse(answer) as { readonly code?: unknown } | null)?.code;
-    } catch {
-      error = undefined;
-    }
-    expect(code !== 500 && !bugCodes.has(String(error)), `${path} is answered with ${code} ${answer.slice(0, 500)}`);
+    const said = parseJson(answer)?.value;
+    const error = isObject(said) ? textAt(said, "code") : "";
+    expect(code !== 500 && !bugCodes.has(error), `${path} is answered with ${code} ${answer.slice(0, 500)}`);
     return code === 200 ? "decoded" : "refused";
   },
 });
 
 function callOf(text: string): { readonly path: string; readonly body: string } {
-  try {
-    const { path, message } = JSON.parse(text) as { readonly [Field in keyof CallInput]: unknown };
-    return { path: String(path).replace(/[^\w./-]/g, "_"), body: JSON.stringify(message) ?? "" };
-  } catch {
-    return { path: callPath.slice(1), body: text };
-  }
+  const call = parseJson(text)?.value;
+  if (!isObject(call)) return { path: callPath.slice(1), body: text };
+  return { path: textAt(call, "path").replace(/[^\w./-]/g, "_"), body: JSON.stringify(call["message"]) ?? "" };
 }
 
 function post(

@@ -1,5 +1,5 @@
 /** How people, programs and Macs prove who they are: tokens, fingerprints, keys, certificate requests, conditions over claims. */
-import { CompactSign, exportJWK, generateKeyPair, SignJWT } from "jose";
+import { CompactSign, generateKeyPair } from "jose";
 import { makeCertificateRequest, makeKey } from "../../../agent/identity/key.ts";
 import { readCondition } from "../../../server/access/oidc/claim-rule.ts";
 import { proveToken } from "../../../server/access/oidc/issuer-tokens.ts";
@@ -10,7 +10,7 @@ import { MeridianError } from "../../../shared/errors.ts";
 import { asTokenId } from "../../../shared/ids.ts";
 import { parseFingerprint } from "../../../shared/tls/fingerprint.ts";
 import { formatJoinToken, parseJoinToken } from "../../../shared/tls/join-token.ts";
-import { bytesOf, decoder, expect, refusedBy, type Target, type TargetMaker, textOf, type Verdict } from "../target.ts";
+import { bytesOf, decoder, expect, refusedBy, type TargetMaker, textOf, type Verdict } from "../target.ts";
 
 const isDeclared = (error: unknown): boolean => error instanceof MeridianError;
 const verdictOf = (answer: object): Verdict => ("problem" in answer ? "refused" : "decoded");
@@ -105,50 +105,53 @@ const url = "https://ci.example.com";
 const audience = "meridian.example.com";
 const nowMs = 1_700_000_000_000;
 
-async function openIdTokens(): Promise<Omit<Target, "name"> & { readonly payloads: Omit<Target, "name"> }> {
-  const { privateKey, publicKey } = await generateKeyPair("ES256", { extractable: true });
-  await exportJWK(publicKey);
-  const prove = (token: string): Promise<Verdict> =>
-    refusedBy(isDeclared, () =>
-      proveToken(token, { name: "issuers/ci", url, audiences: [audience], key: () => publicKey, nowMs }),
-    );
-  const payload = {
-    iss: url,
-    aud: audience,
-    sub: "job-7",
-    exp: nowMs / 1000 + 300,
-    nbf: nowMs / 1000,
-    iat: nowMs / 1000,
-  };
-  const sign = (fields: object): Promise<string> =>
-    new SignJWT({ ...fields }).setProtectedHeader({ alg: "ES256", kid: "key-1" }).sign(privateKey);
+const header = { alg: "ES256", kid: "key-1" };
+const payload = {
+  iss: url,
+  aud: audience,
+  sub: "job-7",
+  exp: nowMs / 1000 + 300,
+  nbf: nowMs / 1000,
+  iat: nowMs / 1000,
+};
+
+/** A key of an issuer's: how it signs, and whether a token is proven by it. */
+async function openIssuer() {
+  const { privateKey, publicKey } = await generateKeyPair("ES256");
+  const expected = { name: "issuers/ci", url, audiences: [audience], key: () => publicKey, nowMs };
   return {
-    samples: bytesOf(
-      await sign(payload),
-      await sign({ ...payload, aud: [audience, "x"] }),
-      await sign({ ...payload, exp: 1 }),
-    ),
-    words: [".", "eyJhbGciOiJub25lIn0", "=", "-", "_"],
-    judge: (input) => prove(textOf(input)),
-    payloads: {
-      samples: bytesOf(JSON.stringify(payload), JSON.stringify({ ...payload, aud: [audience], groups: ["a"] })),
-      // Signed as they are, so that it is their content that is judged.
-      judge: async (input) =>
-        prove(await new CompactSign(input).setProtectedHeader({ alg: "ES256", kid: "key-1" }).sign(privateKey)),
-    },
+    sign: (content: Uint8Array): Promise<string> =>
+      new CompactSign(content).setProtectedHeader(header).sign(privateKey),
+    prove: (token: string): Promise<Verdict> => refusedBy(isDeclared, () => proveToken(token, expected)),
   };
 }
 
 const idTokens: TargetMaker = {
   name: "id-token",
   async open() {
-    const { payloads: _, ...target } = await openIdTokens();
-    return { name: "id-token", ...target };
+    const { sign, prove } = await openIssuer();
+    const payloads = [payload, { ...payload, aud: [audience, "x"] }, { ...payload, exp: 1 }];
+    const tokens = await Promise.all(payloads.map((fields) => sign(Buffer.from(JSON.stringify(fields)))));
+    return {
+      name: "id-token",
+      samples: bytesOf(...tokens),
+      words: [".", "eyJhbGciOiJub25lIn0", "=", "-", "_"],
+      judge: (input) => prove(textOf(input)),
+    };
   },
 };
+
+/** Rightly signed, whatever they are, so that it is their content that is judged. */
 const idTokenClaims: TargetMaker = {
   name: "id-token-claims",
-  open: async () => ({ name: "id-token-claims", ...(await openIdTokens()).payloads }),
+  async open() {
+    const { sign, prove } = await openIssuer();
+    return {
+      name: "id-token-claims",
+      samples: bytesOf(JSON.stringify(payload), JSON.stringify({ ...payload, aud: [audience], groups: ["a"] })),
+      judge: async (input) => prove(await sign(input)),
+    };
+  },
 };
 
 const certificateRequests: TargetMaker = {

@@ -2,6 +2,7 @@
 import { ParallelsError } from "../../../agent/parallels/api.ts";
 import { parseBaseUrl } from "../../../agent/parallels/base-url.ts";
 import { buildConnectionString } from "../../../agent/parallels/connection-string.ts";
+import { parseJson } from "../../../agent/parallels/decoders.ts";
 import { judgeAnswer, readRefusal } from "../../../agent/parallels/error-judgement.ts";
 import { decodeEvent } from "../../../agent/parallels/event-decoder.ts";
 import {
@@ -18,12 +19,12 @@ import { decodeVms } from "../../../agent/parallels/vm-decoder.ts";
 import { labCatalog } from "../../../cli/lab/lab-images.ts";
 import { decodeManifests } from "../../../server/catalogs/manifest-decoder.ts";
 import { startSimulatedMac } from "../../../simulator/simulated-mac.ts";
-import { bytesOf, decoder, expect, refusedBy, type TargetMaker, textOf } from "../target.ts";
+import { bytesOf, decoder, expect, refusedBy, type Target, type TargetMaker, textOf } from "../target.ts";
 
 const isDeclared = (error: unknown): boolean => error instanceof ParallelsError;
 
 /** What a simulated Mac answers on a path, which is as the real service does it. */
-async function answersOf(paths: readonly string[]): Promise<readonly string[]> {
+async function answerOf(path: string): Promise<string> {
   const mac = await startSimulatedMac({
     instant: true,
     catalog: labCatalog,
@@ -34,37 +35,37 @@ async function answersOf(paths: readonly string[]): Promise<readonly string[]> {
     ],
   });
   try {
-    const headers = { "X-Api-Key": mac.apiKey };
-    return await Promise.all(paths.map(async (path) => (await fetch(`${mac.url}/api/v1${path}`, { headers })).text()));
+    const answer = await fetch(`${mac.url}/api/v1${path}`, { headers: { "X-Api-Key": mac.apiKey } });
+    expect(answer.ok, `${path} is answered with ${answer.status}`);
+    return await answer.text();
   } finally {
     await mac.close();
   }
 }
 
-function answerTarget(name: string, path: string, decode: (value: unknown) => unknown): TargetMaker {
+/** A decoder of parsed JSON. */
+function jsonTarget(name: string, samples: readonly string[], decode: (value: unknown) => unknown): Target {
   return {
     name,
-    async open() {
-      return {
-        name,
-        samples: bytesOf(...(await answersOf([path]))),
-        judge: (input) => {
-          const parsed = parsedJson(textOf(input));
-          return parsed === undefined ? "refused" : refusedBy(isDeclared, () => decode(parsed.value));
-        },
-      };
+    samples: bytesOf(...samples),
+    judge: (input) => {
+      const parsed = parseJson(textOf(input));
+      return parsed === undefined ? "refused" : refusedBy(isDeclared, () => decode(parsed.value));
     },
   };
 }
 
-const diskSpace = decoder({
-  name: "local-disk-space",
-  samples: bytesOf('{"parallels_home_size":"538000 MB"}', '{"parallels_home_size":538000}'),
-  judge: (input) => {
-    const parsed = parsedJson(textOf(input));
-    return parsed === undefined ? "refused" : refusedBy(isDeclared, () => decodeFreeDiskMib(parsed.value));
-  },
-});
+function answerTarget(name: string, path: string, decode: (value: unknown) => unknown): TargetMaker {
+  return { name, open: async () => jsonTarget(name, [await answerOf(path)], decode) };
+}
+
+const diskSpace = decoder(
+  jsonTarget(
+    "local-disk-space",
+    ['{"parallels_home_size":"538000 MB"}', '{"parallels_home_size":538000}'],
+    decodeFreeDiskMib,
+  ),
+);
 
 const job = {
   id: "meridian-x-1",
@@ -82,14 +83,13 @@ const job = {
 const washer = new SecretWasher();
 washer.add("a secret of some length");
 
-const jobs = decoder({
-  name: "local-job",
-  samples: bytesOf(JSON.stringify(job), JSON.stringify({ ...job, state: "failed", error: "no space left on device" })),
-  judge: (input) => {
-    const parsed = parsedJson(textOf(input));
-    return parsed === undefined ? "refused" : refusedBy(isDeclared, () => decodeJob(parsed.value, washer));
-  },
-});
+const jobs = decoder(
+  jsonTarget(
+    "local-job",
+    [JSON.stringify(job), JSON.stringify({ ...job, state: "failed", error: "no space left on device" })],
+    (value) => decodeJob(value, washer),
+  ),
+);
 
 const vm = {
   ID: "{0123}",
@@ -127,7 +127,7 @@ const refusals = decoder({
   judge(input) {
     const text = textOf(input);
     readRefusal(text);
-    const error = judgeAnswer({ status: 404, text, headers: {} } as never, { method: "GET", path: "/machines" });
+    const error = judgeAnswer({ status: 404, text }, { method: "GET", path: "/machines" });
     expect(error instanceof ParallelsError, "a refusal became no error");
     return "decoded";
   },
@@ -138,7 +138,7 @@ const quantities = decoder({
   samples: bytesOf('"8192Mb"', '"538000 MB"', "65536", '"1h2m3.5s"', '"350ms"', '{"a":"8 GB"}'),
   words: ["Mb", "Gb", " ", ".", "h", "ms", "1"],
   judge(input) {
-    const parsed = parsedJson(textOf(input));
+    const parsed = parseJson(textOf(input));
     const value = parsed === undefined ? textOf(input) : parsed.value;
     for (const amount of [parseSizeMib(value), parseGoDurationMs(textOf(input))]) {
       expect(amount >= 0 && !Number.isNaN(amount), `${amount} is no amount`);
@@ -174,7 +174,7 @@ const manifests = decoder({
   name: "catalog-answer",
   samples: bytesOf(JSON.stringify([{ "MACOS-26": [manifest, { ...manifest, version: "v1" }] }]), "[]", "null"),
   judge(input) {
-    const parsed = parsedJson(textOf(input));
+    const parsed = parseJson(textOf(input));
     const read = decodeManifests(parsed?.value);
     expect(!JSON.stringify(read ?? []).includes("aws-s3"), "a provider was taken over");
     return read === undefined ? "refused" : "decoded";
@@ -194,11 +194,3 @@ export const localApiTargets: readonly TargetMaker[] = [
   addresses,
   manifests,
 ];
-
-function parsedJson(text: string): { readonly value: unknown } | undefined {
-  try {
-    return { value: JSON.parse(text) };
-  } catch {
-    return undefined;
-  }
-}

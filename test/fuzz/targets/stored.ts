@@ -17,20 +17,23 @@ import { bytesOf, decoder, expect, refusedBy, type TargetMaker, textOf } from ".
 const isDeclared = (error: unknown): boolean => error instanceof StoreError;
 const poolUid = asUid("0123456789abcdef0123456789abcdef");
 
-/** Records of kinds that have older versions, so that their migrations meet what no older version wrote. */
+/** Every record is read as one of each kind that has older versions, so that their migrations meet what nobody wrote. */
 const records: TargetMaker = {
   name: "record",
   async open() {
     const driver = await openSamplePool();
     const { entries } = driver.disk.contents();
+    const migrated = ["host", "template", "catalog"] as const;
     return {
       name: "record",
-      samples: bytesOf(...entries.slice(0, 60).map(({ value }) => value)),
+      samples: bytesOf(
+        ...entries.filter(({ key }) => migrated.some((kind) => key.startsWith(`${kind}/`))).map(({ value }) => value),
+        '{"version":1,"record":{"id":"images","spec":{"credentials":{"username":"a"}}}}',
+      ),
       words: ['"version":1', '"version":2', '"version":1e9', '"record":{}'],
       judge: (input) =>
         refusedBy(isDeclared, () => {
-          const { vm: kind } = recordKinds;
-          decodeRecord(kind, { key: "vm/x", value: textOf(input) });
+          for (const kind of migrated) decodeRecord<object>(recordKinds[kind], { key: `${kind}/x`, value: textOf(input) });
         }),
     };
   },

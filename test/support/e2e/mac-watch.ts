@@ -3,13 +3,14 @@ import { parseHostVmName } from "../../../shared/ids.ts";
 import type { SimulatedMac } from "../../../simulator/mac.ts";
 import type { MacEvent } from "../../../simulator/mac-events.ts";
 
-/** The VMs that ever bore one name, which is that of one attempt at one VM. */
+/** The VMs that bore one name, which is that of one attempt at one VM. */
 interface NameHistory {
-  /** All by the Mac's own ids. */
-  readonly made: Set<string>;
-  readonly ran: Set<string>;
+  madeCount: number;
+  /** Those that are on a Mac now, by its own ids. */
   readonly present: Set<string>;
-  stoodTwice: boolean;
+  hasRun: boolean;
+  /** One was made while there was another, or after one had run. */
+  isDoubled: boolean;
 }
 
 export class MacWatch {
@@ -37,7 +38,7 @@ export class MacWatch {
 
   /** How many copies were removed without ever having run, and made again: those that an agent could not be sure of. */
   get discardedCount(): number {
-    return [...this.histories.values()].reduce((sum, { made }) => sum + made.size - 1, 0);
+    return [...this.histories.values()].reduce((sum, { madeCount }) => sum + madeCount - 1, 0);
   }
 
   /** The uids of the pool's VMs that were made more than once, on whatever Mac, or stand on two at the same time. */
@@ -46,9 +47,9 @@ export class MacWatch {
     return [...made, ...this.standingTwice];
   }
 
-  /** The names, which say uid and attempt, under which two VMs ran one after the other, or stood at the same time. */
+  /** The names, which say uid and attempt, under which a VM was made while there was another, or after one had run. */
   get doubledAttempts(): readonly string[] {
-    return [...this.histories].filter(([, { ran, stoodTwice }]) => ran.size > 1 || stoodTwice).map(([name]) => name);
+    return [...this.histories].filter(([, { isDoubled }]) => isDoubled).map(([name]) => name);
   }
 
   /** The uids of the pool's VMs that stand more than once now, on whatever Macs. */
@@ -75,7 +76,7 @@ export class MacWatch {
         this.noteMade(event.vm);
         break;
       case "vm-state-changed":
-        if (event.currentState === "running") this.histories.get(event.vm.name)?.ran.add(event.vm.id);
+        if (event.currentState === "running") this.noteRunning(event.vm.name);
         break;
       case "vm-removed":
         this.presentById.get(event.vmId)?.delete(event.vmId);
@@ -89,12 +90,17 @@ export class MacWatch {
     const uid = parseHostVmName(name)?.uid;
     if (uid === undefined) return;
     this.madeByUid.set(uid, (this.madeByUid.get(uid) ?? 0) + 1);
-    const fresh = { made: new Set<string>(), ran: new Set<string>(), present: new Set<string>(), stoodTwice: false };
+    const fresh = { madeCount: 0, present: new Set<string>(), hasRun: false, isDoubled: false };
     const history = this.histories.get(name) ?? fresh;
-    history.made.add(id);
+    if (history.present.size > 0 || history.hasRun) history.isDoubled = true;
+    history.madeCount += 1;
     history.present.add(id);
     this.presentById.set(id, history.present);
-    if (history.present.size > 1) history.stoodTwice = true;
     this.histories.set(name, history);
+  }
+
+  private noteRunning(name: string): void {
+    const history = this.histories.get(name);
+    if (history !== undefined) history.hasRun = true;
   }
 }

@@ -17,6 +17,8 @@ export interface ProcessOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** The most that the process may write into one file, in blocks of 512 bytes, as `ulimit -f` counts them: a full disk. */
   readonly fileBlocksMax?: number;
+  /** Of a server: whether it asks who calls, over TLS. Default: it is insecure. */
+  readonly isSecure?: boolean;
   /** Instead of the arguments: a line for the shell, which is given how the program is called. */
   readonly line?: (program: string) => string;
 }
@@ -87,7 +89,7 @@ export async function startServerProcess(
   const server = new MeridianProcess(
     [
       "server",
-      "--insecure",
+      ...(options.isSecure === true ? [] : ["--insecure"]),
       `--data-dir=${dataDir}`,
       `--listen=${addresses.grpc}`,
       `--agent-listen=${addresses.agent}`,
