@@ -33,7 +33,8 @@ const records: TargetMaker = {
       words: ['"version":1', '"version":2', '"version":1e9', '"record":{}'],
       judge: (input) =>
         refusedBy(isDeclared, () => {
-          for (const kind of migrated) decodeRecord<object>(recordKinds[kind], { key: `${kind}/x`, value: textOf(input) });
+          for (const kind of migrated)
+            decodeRecord<object>(recordKinds[kind], { key: `${kind}/x`, value: textOf(input) });
         }),
     };
   },
