@@ -34,16 +34,16 @@ export function applyTemplateJudge(pool: Pool, event: TemplateJudge, timeMs: num
   return after;
 }
 
-/** Does to one VM what the standing of its template asks; false if that is nothing. */
+/** Does to one VM what the standing of its template, or of its version, asks; false if that is nothing. */
 export function applyVmRevoked(pool: Pool, event: VmRevoked, timeMs: number): boolean {
   const vm = pool.vms.get(event.id);
   return vm !== undefined && revokeVm(pool, vm, timeMs);
 }
 
-function revokeVms(pool: Pool, { id, standing }: TemplateRecord, timeMs: number): void {
+function revokeVms(pool: Pool, { id }: TemplateRecord, timeMs: number): void {
   const concerned = [...pool.vmsOf(id)].flatMap((vmId) => {
     const vm = pool.vms.get(vmId);
-    return vm === undefined || revocationOf(standing, vm) === undefined ? [] : [vm];
+    return vm === undefined || revocationOf(pool, vm) === undefined ? [] : [vm];
   });
   // What is on a host first: it is there that something is made.
   const [placed, waiting] = [concerned.filter(isPlaced), concerned.filter((vm) => !isPlaced(vm))];
@@ -60,13 +60,12 @@ function isPlaced({ host }: VmRecord): boolean {
 }
 
 function revokeVm(pool: Pool, vm: VmRecord, timeMs: number): boolean {
-  const standing = pool.templates.get(vm.spec.template)?.standing;
-  const asked = revocationOf(standing, vm);
-  if (standing === undefined || asked === undefined) return false;
+  const revocation = revocationOf(pool, vm);
+  if (revocation === undefined) return false;
+  const { asks, message } = revocation;
   const reason = "TemplateRevoked";
-  const message = `templates/${vm.spec.template} was revoked: ${standing.reason}`;
   const wish = { generation: vm.generation + 1, pendingAction: undefined, retryCount: 0, retryAtMs: undefined };
-  if (asked === "stop") {
+  if (asks === "stop") {
     changeVm(pool, vm, timeMs, { ...wish, spec: { ...vm.spec, wanted: "stopped" }, force: true });
   } else if (vm.host === undefined) {
     failVm(pool, vm, timeMs, { reason, message, suspect: "template", releasesHost: false });

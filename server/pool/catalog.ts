@@ -67,6 +67,18 @@ function versionsIn(reading: CatalogReading): ReadonlyMap<string, readonly Catal
   return versions;
 }
 
+/** Whether a version is revoked in the later reading, or a revoked one the latest, that was not in the earlier. */
+export function hasNewlyRevoked(before: CatalogReading | undefined, after: CatalogReading | undefined): boolean {
+  const known = new Set(revokedIn(before));
+  return revokedIn(after).some((key) => !known.has(key));
+}
+
+function revokedIn(reading: CatalogReading | undefined): readonly string[] {
+  return (reading?.manifests ?? []).flatMap(({ catalogId, version, architecture, state, isLatest = false }) =>
+    state === "REVOKED" ? [JSON.stringify([catalogId, version, architecture, isLatest])] : [],
+  );
+}
+
 function versionsKey(catalogId: string, architecture: Architecture): string {
   return imageKey(catalogId, architecture);
 }

@@ -6,6 +6,7 @@
 import { assert, required } from "../../shared/assert.ts";
 import type { CatalogId, HostId, ServiceAccountId, TemplateId, TokenId, Uid, VmId } from "../../shared/ids.ts";
 import { Accounts } from "./accounts.ts";
+import { hasNewlyRevoked } from "./catalog.ts";
 import type { RecordChange } from "./changes.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Enrolments } from "./enrolments.ts";
@@ -26,7 +27,7 @@ import { brokenBound } from "./quota.ts";
 import { hostReservation, reservationOf } from "./reservation.ts";
 import { defaultSettings, fillSettings, type PoolSettings, type SettingsRecord } from "./settings/settings.ts";
 import type { CatalogRecord, RequestRecord, TemplateRecord } from "./template.ts";
-import { isRevoked } from "./template-standing.ts";
+import { isRevoked, revocationOf } from "./template-standing.ts";
 import { TemplateVms } from "./template-vms.ts";
 import { nextTemplateTroubleMs, nextTroubleMs } from "./trouble.ts";
 import type { UrgentLanes } from "./urgent-lanes.ts";
@@ -324,7 +325,18 @@ export class Pool implements PoolView {
     const before = this.catalogs.get(after.id);
     this.catalogs.set(after.id, after);
     this.note({ kind: "catalog", id: after.id, before, after });
-    if (before?.reading !== after.reading) this.imageErrands.followReading();
+    if (before?.reading === after.reading) return;
+    this.imageErrands.followReading();
+    if (!this.isRestoring && hasNewlyRevoked(before?.reading, after.reading)) this.followVersions();
+  }
+
+  /** Rare enough to ask all VMs what they are made of. */
+  private followVersions(): void {
+    for (const [id, vm] of this.vms) {
+      if (revocationOf(this, vm) === undefined) continue;
+      this.followWaiting(id, vm);
+      this.dirtyVms.add(id);
+    }
   }
 
   removeCatalog(id: CatalogId): void {
@@ -467,9 +479,9 @@ export class Pool implements PoolView {
     if (dueMs !== undefined) this.deadlines.schedule(`vm/${id}`, dueMs);
   }
 
-  /** One that waits for a revoked template is nobody's to place. */
+  /** One that waits for what is revoked is nobody's to place. */
   private followWaiting(id: VmId, vm: VmRecord | undefined): void {
-    const waits = vm !== undefined && !(vm.state === "PENDING" && isRevoked(this.templates.get(vm.spec.template)));
+    const waits = vm !== undefined && !(vm.state === "PENDING" && revocationOf(this, vm) !== undefined);
     this.waitingVms.follow(id, waits ? vm : undefined);
     this.schedulePreemption();
   }

@@ -4,7 +4,8 @@ import type { CatalogRead, TemplateJudge } from "../../../../server/pool/events/
 import type { CatalogRecord, TemplateRecord } from "../../../../server/pool/template.ts";
 import { asCatalogId, asTemplateId } from "../../../../shared/ids.ts";
 import { PoolDriver } from "../../../support/pool/pool-driver.ts";
-import { catalogCreate, templateCreate, uidFor, vmCreate } from "../../../support/pool/specs.ts";
+import { accept, hold } from "../../../support/pool/scripted-host.ts";
+import { catalogCreate, sized, templateCreate, uidFor, vmCreate } from "../../../support/pool/specs.ts";
 
 const url = "http://catalog.test";
 
@@ -100,6 +101,38 @@ describe("what is read of a catalog", () => {
     await pool.submit(readOf([manifest("v1")]));
     assert.equal(await follow("v1"), undefined);
     await pool.create("new", { template: asTemplateId("v1") });
+  });
+
+  it("ends at once what waits for, or is made of, a version that is revoked there, though its template goes on", async () => {
+    await pool.submit(readOf([manifest("v1", { isLatest: true })]));
+    const host = await pool.addHost("mac-1");
+    const newest = { template: asTemplateId("newest") };
+    await pool.create("runs", newest);
+    host.always("create", accept);
+    host.always("delete", hold);
+    await pool.create("made", { ...newest, ...sized(8) });
+    await pool.create("waits", { ...newest, ...sized(8) });
+    await pool.submit(readOf([manifest("v1"), manifest("v2", { isLatest: true })]));
+    await pool.create("later", { ...newest, ...sized(8) });
+    const states = (): readonly string[] => ["runs", "made", "waits", "later"].map((name) => pool.vm(name).state);
+    assert.deepEqual(states(), ["RUNNING", "CREATING", "PENDING", "PENDING"]);
+    const revoked = manifest("v1", { state: "REVOKED", by: "ada" });
+    await pool.submit(readOf([revoked, manifest("v2", { isLatest: true })]));
+    assert.equal(await follow("newest"), undefined);
+    assert.deepEqual(states(), ["RUNNING", "DELETING", "FAILED", "PENDING"]);
+    for (const name of ["made", "waits"]) {
+      const { reason, message } = pool.vm(name).failure ?? assert.fail();
+      assert.deepEqual([reason, message], ["TemplateRevoked", "catalogs/main says that MACOS v1 was revoked by ada"]);
+    }
+  });
+
+  it("ends what waits for the latest, whatever that is, when a revoked version becomes it", async () => {
+    await pool.create("waits", { template: asTemplateId("newest") });
+    const revoked = manifest("v1", { state: "REVOKED" });
+    await pool.submit(readOf([revoked]));
+    assert.equal(pool.vm("waits").state, "PENDING");
+    await pool.submit(readOf([{ ...revoked, isLatest: true }]));
+    assert.equal(pool.vm("waits").failure?.reason, "TemplateRevoked");
   });
 
   it("is followed by a template of the latest version when that is another one", async () => {
