@@ -59,6 +59,7 @@ describe("the local Parallels API of a Mac", function () {
       pool.untilVm(`${name}-stopping`, State.STOPPED),
       pool.untilVm(`${name}-deleting`, State.DELETED),
     ]);
-    assert.deepEqual(await pool.settle(), []);
+    // A clone whose call was cut off appears by itself and may have its source's MAC address: it is removed and made again.
+    assert.deepEqual(await pool.settle({ mayDiscard: true }), []);
   }
 });

@@ -22,6 +22,10 @@ const program = new Command("bench:security")
   .argument("[scenario...]", `which ones (default: ${defaultNames.join(", ")})`)
   .option("--rounds <n>", "turns of each kind", wholeNumber(1, 100), 3)
   .option("--json <file>", "write the figures there, for programs")
+  .option(
+    "--cpu-prof <dir>",
+    "write profiles of the servers' CPU time there, of each kind in its own; for test/bench/profile.ts",
+  )
   .option("--short", "few hosts, few samples: only shows that it works")
   .parse();
 
@@ -50,7 +54,9 @@ async function compare(name: string): Promise<Compared> {
       process.stdout.write(`${name}, ${kind} … `);
       const startMs = momentMs();
       const directory = join(disk.path, `${kind}-${round}`);
-      runs[kind].push(...(await measureScenario(scenario, { directory, isShort, isSecure: kind === "secure" })));
+      const profileDir = options.cpuProf === undefined ? undefined : join(options.cpuProf, kind);
+      const isSecure = kind === "secure";
+      runs[kind].push(...(await measureScenario(scenario, { directory, isShort, isSecure, profileDir })));
       process.stdout.write(`${((momentMs() - startMs) / 1000).toFixed(1)} s\n`);
     }
   }
